@@ -1,0 +1,1 @@
+"""leanrec: large-model recommenders on a stated hardware budget, with the evidence."""

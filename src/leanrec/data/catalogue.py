@@ -1,0 +1,91 @@
+"""Catalogue: what items say of themselves, in text, attributes and media vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from leanrec.data.filters import Filter
+from leanrec.data.ids import ItemId
+from leanrec.errors import DataError, UnknownIdError, did_you_mean
+
+TITLE_NAMES = ("title", "name", "product_name", "movie_title", "headline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """One row per item: `item_id` (String, unique), then columns of any of these types.
+
+    Text and single attributes are String, several values List(String) (`genres`), figures numeric, media vectors Array(Float32, D).
+    """
+
+    frame: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        ids = self.frame.schema.get("item_id")
+        if ids != pl.String():
+            raise DataError(f"a catalogue needs a column item_id of text; found {ids}", hint=f"columns: {', '.join(self.frame.columns)}")
+        if self.frame["item_id"].n_unique() != self.frame.height or self.frame["item_id"].has_nulls():
+            raise DataError("a catalogue names each item once; some item_id is missing or repeated", hint="keep one row per item")
+
+    @classmethod
+    def of_ids(cls, item_ids: Sequence[ItemId]) -> "Catalogue":
+        """A catalogue that knows nothing but the ids."""
+        return cls(frame=pl.DataFrame({"item_id": list(item_ids)}, schema={"item_id": pl.String}))
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    @property
+    def attributes(self) -> list[str]:
+        """Columns that can be filtered on: everything but the id and media vectors."""
+        return [name for name, dtype in self.frame.schema.items() if name != "item_id" and not isinstance(dtype, pl.Array)]
+
+    @property
+    def category_column(self) -> str | None:
+        """The column that groups items: the first of several values, else a String column with few distinct values."""
+        for name, dtype in self.frame.schema.items():
+            if dtype == pl.List(pl.String):
+                return name
+        for name in ("category", "genre", "class", "brand"):
+            if self.frame.schema.get(name) == pl.String():
+                return name
+        return None
+
+    def title(self, item_id: ItemId) -> str:
+        """The item's title, or its id where there is none."""
+        return self._titles.get(item_id) or item_id
+
+    def matching(self, filters: Sequence[str]) -> list[ItemId]:
+        """Ids of the items that meet every condition (`genre=Comedy`, `year>=1990`).
+
+        Raises `ConfigError` for a condition that cannot be read and `DataError` for an unknown column.
+        """
+        conditions = [Filter.parse(text).expression(self.frame.schema) for text in filters]
+        return self.frame.filter(conditions)["item_id"].to_list() if conditions else self.frame["item_id"].to_list()
+
+    def values(self, item_id: ItemId, column: str) -> list[str]:
+        """The item's values in a column, as text; raises `UnknownIdError` for an unknown item."""
+        row = self._row_of.get(item_id)
+        if row is None:
+            raise UnknownIdError(f"item {item_id!r} is unknown", hint=did_you_mean(item_id, list(self._row_of)[:5000]))
+        value = self.frame[column][row]
+        if value is None:
+            return []
+        return [str(entry) for entry in value] if isinstance(value, pl.Series) else [str(value)]
+
+    @cached_property
+    def title_column(self) -> str | None:
+        """The column that names items, if any."""
+        return next((name for name in TITLE_NAMES if self.frame.schema.get(name) == pl.String()), None)
+
+    @cached_property
+    def _row_of(self) -> dict[ItemId, int]:
+        return {item_id: row for row, item_id in enumerate(self.frame["item_id"].to_list())}
+
+    @cached_property
+    def _titles(self) -> dict[ItemId, str | None]:
+        if self.title_column is None:
+            return {}
+        return dict(zip(self.frame["item_id"].to_list(), self.frame[self.title_column].to_list(), strict=True))

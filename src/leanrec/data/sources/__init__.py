@@ -1,0 +1,1 @@
+"""Sources: each reads one kind of files into events, catalogue and relations."""

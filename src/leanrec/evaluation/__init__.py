@@ -1,0 +1,1 @@
+"""The proof: full-catalogue ranking with intervals, slices, and cost beside quality."""

@@ -1,0 +1,1 @@
+"""Why an item was recommended, computed from the model that recommended it."""

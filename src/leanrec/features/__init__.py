@@ -1,0 +1,1 @@
+"""What models read: histories, co-occurrence counts and other arrays made from a data set."""

@@ -1,0 +1,1 @@
+"""Metrics: pure functions over arrays, shared by early stopping and evaluation."""

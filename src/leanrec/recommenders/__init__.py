@@ -1,0 +1,1 @@
+"""Recommenders: one protocol, many methods, found by name through the registry."""

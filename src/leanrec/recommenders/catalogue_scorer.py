@@ -1,0 +1,183 @@
+"""CatalogueScorer: what all recommenders share that score a whole catalogue and pick the best k."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Generic, Self, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from leanrec.artifact import Arrays, Artifact, Manifest, save_artifact
+from leanrec.config import Config
+from leanrec.data.dataset import Dataset
+from leanrec.data.ids import UNKNOWN_ROW, IdMap, ItemId
+from leanrec.data.query import Query, Recommendations, RecommendedItem
+from leanrec.errors import ConfigError, DataError, NotFittedError
+from leanrec.recommenders.protocol import FloatArray
+from leanrec.training.run import Run
+
+Settings = TypeVar("Settings", bound=Config)
+
+BLOCK_BYTES = 64_000_000
+"""Scores of at most this many bytes are held at once."""
+EXCLUDED = np.float32(-np.inf)
+
+
+class CatalogueScorer(ABC, Generic[Settings]):
+    """Fit, full scores, top k, candidates, exclusions, cold marks, save and load; a child says how it learns and scores.
+
+    A child sets `name` and `Config`, and writes `_learn`, `_score_rows`, `_to_arrays` and `_from_arrays`.
+    """
+
+    name: ClassVar[str]
+    """The name it is registered under."""
+    Config: ClassVar[type[Config]]
+    is_collaborative: ClassVar[bool] = True
+    """Whether the history decides the answer; when not, every answer is honestly one for everybody, and never reasoned by a history."""
+
+    def __init__(self, config: Settings | None = None) -> None:
+        self.config: Settings = config if config is not None else cast(Settings, self.Config())
+        self._items: IdMap | None = None
+        self._fallback: FloatArray | None = None
+        self._version = ""
+
+    @property
+    def items(self) -> IdMap:
+        """The catalogue; raises `NotFittedError` before fit."""
+        if self._items is None:
+            raise NotFittedError(f"{self.name} was asked before it was fitted", hint="call fit(train) or load(folder) first")
+        return self._items
+
+    def fit(self, train: Dataset, *, valid: Dataset | None = None, run: Run | None = None) -> Self:
+        """Learn from the events of `train`; raises `BudgetError` before it starts when the budget cannot hold it."""
+        run = run or Run()
+        if len(train) == 0:
+            raise DataError(f"{self.name} has no events to learn from", hint="check the split: it left an empty training set")
+        self._fallback = _popularity(train)
+        with threadpool_limits(limits=run.num_threads):
+            self._learn(train, valid=valid, run=run)
+        self._items = train.items
+        self._version = train.fingerprint[:12]
+        return self
+
+    def catalogue_scores(self, queries: Sequence[Query]) -> FloatArray:
+        """(B, N) float32 over the rows of `items`; a query without a known item gets popularity when the method needs a history."""
+        histories = [self.items.known_rows(query.history) for query in queries]
+        scores = self._score_rows(histories, queries)
+        if self.is_collaborative:
+            for row, (history, query) in enumerate(zip(histories, queries, strict=True)):
+                if not self._is_answerable(history, query):
+                    scores[row] = self._fallback
+        return scores
+
+    def score(self, query: Query, item_ids: Sequence[ItemId]) -> FloatArray:
+        """(len(item_ids),) float32; raises `UnknownIdError` for an item that is not in the catalogue."""
+        rows = self.items.rows(item_ids)
+        if (rows == UNKNOWN_ROW).any():
+            self.items.row(item_ids[int(np.argmax(rows == UNKNOWN_ROW))])
+        scores: FloatArray = self.catalogue_scores([query])[0][rows]
+        return scores
+
+    def recommend(self, queries: Sequence[Query], *, k: int = 10, exclude_seen: bool = True) -> list[Recommendations]:
+        """One answer per query: at most k items, scores falling; equal scores stand in the order of rows.
+
+        Candidates that the catalogue does not hold are left out. Raises `ConfigError` for k < 1 or unresolved filters.
+        """
+        if k < 1:
+            raise ConfigError(f"k is {k}; allowed: 1 or more", hint="k is how many items each answer holds")
+        block = max(1, BLOCK_BYTES // (4 * len(self.items)))
+        answers: list[Recommendations] = []
+        for start in range(0, len(queries), block):
+            part = queries[start : start + block]
+            scores = self.catalogue_scores(part)
+            answers += [self._answer(query, row, k=k, exclude_seen=exclude_seen) for query, row in zip(part, scores, strict=True)]
+        return answers
+
+    def is_cold(self, query: Query) -> bool:
+        """True when nothing is known of who asks."""
+        return not self._is_answerable(self.items.known_rows(query.history), query)
+
+    def save(self, folder: Path) -> None:
+        """Write config, ids and arrays as an artifact; complete or not at all."""
+        manifest = Manifest(kind=self.name, config=self.config.model_dump(mode="json"), parents=(self._version,))
+        arrays = {**self.items.to_arrays(), "fallback": self._fallback, **self._to_arrays()}
+        save_artifact(folder, manifest, cast(Arrays, arrays))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The recommender that `save` wrote; raises `ArtifactError` when the folder was harmed."""
+        artifact = Artifact.open(folder, kind=cls.name)
+        recommender = cls(cast(Settings, cls.Config.parse(artifact.manifest.config, where=str(folder))))
+        recommender._items = IdMap.from_arrays(artifact.arrays, kind="item")
+        recommender._fallback = artifact.arrays["fallback"]
+        recommender._version = artifact.manifest.parents[0]
+        recommender._from_arrays(artifact.arrays)
+        return recommender
+
+    def _is_answerable(self, history: npt.NDArray[np.int64], query: Query) -> bool:  # noqa: ARG002 - a child may know users by id
+        """Whether the method has something to go by."""
+        return len(history) > 0
+
+    def _answer(self, query: Query, scores: FloatArray, *, k: int, exclude_seen: bool) -> Recommendations:
+        is_cold = self.is_cold(query)
+        source = "popularity" if is_cold and self.is_collaborative else self.name
+        best = top_rows(masked(query, scores, items=self.items, exclude_seen=exclude_seen), k=k)
+        ids = self.items.ids
+        chosen = tuple(RecommendedItem(item_id=ids[row], score=float(scores[row]), source=source) for row in best.tolist())
+        return Recommendations(items=chosen, user_id=query.user_id, model_version=self._version, cold=is_cold)
+
+    @abstractmethod
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
+        """Set the arrays that scoring needs."""
+
+    @abstractmethod
+    def _score_rows(self, histories: Sequence[npt.NDArray[np.int64]], queries: Sequence[Query]) -> FloatArray:
+        """(B, N) float32, a fresh array, from the known item rows of each history, oldest first."""
+
+    @abstractmethod
+    def _to_arrays(self) -> Arrays:
+        """What scoring needs, by name."""
+
+    @abstractmethod
+    def _from_arrays(self, arrays: Arrays) -> None:
+        """Take back what `_to_arrays` gave."""
+
+
+def masked(query: Query, scores: FloatArray, *, items: IdMap, exclude_seen: bool) -> FloatArray:
+    """(N,) scores with everything that may not be answered at minus infinity."""
+    if query.filters:
+        raise ConfigError(
+            f"the filters {list(query.filters)} are not resolved: a recommender holds no attributes",
+            hint="pass candidates=catalogue.matching(filters) instead",
+        )
+    if query.candidates is None:
+        allowed = scores.copy()
+    else:
+        rows = items.known_rows(query.candidates)
+        allowed = np.full_like(scores, EXCLUDED)
+        allowed[rows] = scores[rows]
+    allowed[items.known_rows(query.exclude)] = EXCLUDED
+    if exclude_seen:
+        allowed[items.known_rows(query.history)] = EXCLUDED
+    return allowed
+
+
+def top_rows(scores: FloatArray, *, k: int) -> npt.NDArray[np.int64]:
+    """Rows of the k best finite scores, best first; equal scores in the order of rows."""
+    if k < len(scores):
+        threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
+        rows = np.flatnonzero(scores >= threshold)
+    else:
+        rows = np.arange(len(scores))
+    rows = rows[np.isfinite(scores[rows])]
+    best: npt.NDArray[np.int64] = rows[np.argsort(-scores[rows], kind="stable")][:k]
+    return best
+
+
+def _popularity(train: Dataset) -> FloatArray:
+    """(N,) share of the events each item has: what everybody is offered when nothing else is known."""
+    counts = np.bincount(train.column("item_row"), minlength=train.num_items)
+    shares: FloatArray = (counts / max(1, counts.sum())).astype(np.float32)
+    return shares

@@ -1,0 +1,74 @@
+"""The doors of the room: what every recommender does, and what some can do besides."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from leanrec.data.dataset import Dataset
+from leanrec.data.events import EventLog
+from leanrec.data.ids import IdMap, ItemId
+from leanrec.data.query import Query, Recommendations
+from leanrec.training.run import Run
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """Answers queries from what it learned; every one keeps the contract suite of `leanrec.testing`."""
+
+    def fit(self, train: Dataset, *, valid: Dataset | None = None, run: Run = ...) -> Self:
+        """Learn from `train`; `valid` holds later events of the same users, for choosing settings. Returns itself."""
+        ...
+
+    def score(self, query: Query, item_ids: Sequence[ItemId]) -> FloatArray:
+        """(len(item_ids),) float32, higher is better; raises `UnknownIdError` for an item never seen."""
+        ...
+
+    def recommend(self, queries: Sequence[Query], *, k: int = 10, exclude_seen: bool = True) -> list[Recommendations]:
+        """One answer per query: at most k items of the catalogue, scores falling."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write an artifact; complete or not at all."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The recommender that `save` wrote; same answers."""
+        ...
+
+
+@runtime_checkable
+class CatalogueScores(Protocol):
+    """A recommender that can score its whole catalogue at once: full ranking without a detour over ids."""
+
+    @property
+    def items(self) -> IdMap:
+        """The catalogue; row r is `items.ids[r]`."""
+        ...
+
+    def catalogue_scores(self, queries: Sequence[Query]) -> FloatArray:
+        """(B, N) float32 over the rows of `items`, before any masking."""
+        ...
+
+
+@runtime_checkable
+class Incremental(Protocol):
+    """A recommender that learns new events without refitting."""
+
+    def append(self, events: EventLog) -> Self:
+        """Take in later events, new users and new items included. Returns itself."""
+        ...
+
+
+@runtime_checkable
+class SimilarItems(Protocol):
+    """A recommender that knows which items resemble one another."""
+
+    def similar(self, item_id: ItemId, *, k: int = 10) -> Recommendations:
+        """The k items nearest to one item, itself left out; raises `UnknownIdError` when it is unknown."""
+        ...

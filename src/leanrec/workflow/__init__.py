@@ -1,0 +1,1 @@
+"""The story, one function a stage: read, fit, prove, recommend, explain."""
