@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leanrec.errors import ConfigError, did_you_mean
+from leanrec.errors import BudgetError, ConfigError, did_you_mean
 
 Settings = dict[str, Any]  # Any: a TOML table holds values of every type
 
@@ -34,6 +34,9 @@ class Config(BaseModel):
         except ValidationError as error:
             raise _config_error(error, type(self), type(self).__name__) from None
 
+    # Nested settings are checked by the outer call, so that an error names the whole path of its key.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # the mark that pydantic looks for
+
 
 class Budget(Config):
     """What may be spent; `None` leaves a side unbounded. The same fields serve every verb."""
@@ -45,8 +48,6 @@ class Budget(Config):
 
     def require_memory(self, needed_bytes: int, *, purpose: str, hint: str) -> None:
         """Raise `BudgetError` when `purpose` needs more than the budget's memory."""
-        from leanrec.errors import BudgetError
-
         if self.memory_gb is not None and needed_bytes > self.memory_gb * 1e9:
             raise BudgetError(
                 f"{purpose} needs about {needed_bytes / 1e9:.1f} GB of memory; the budget allows {self.memory_gb:g} GB",
