@@ -51,7 +51,7 @@ class Filter:
         if isinstance(dtype, pl.List):
             return pl.any_horizontal([column.list.contains(value) for value in self.values])
         if dtype.is_numeric():
-            return column.is_in([self._number(value) for value in self.values])
+            return column.cast(pl.Float64).is_in([self._number(value) for value in self.values])
         return column.cast(pl.String).is_in(list(self.values))
 
     def _compares(self, column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

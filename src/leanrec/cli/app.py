@@ -1,0 +1,38 @@
+"""The Typer application: the verbs in the order of the story."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from leanrec.cli import asking, house, making
+
+app = typer.Typer(
+    name="leanrec",
+    help="Large-model recommenders on a stated hardware budget, with the evidence. Errors show a traceback with --debug.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"leanrec {version('leanrec')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Set what all verbs share."""
+
+
+for verb in (making.demo, making.data, making.inspect, making.fit, making.prove):
+    app.command()(verb)
+for verb in (asking.recommend, asking.similar, asking.explain):
+    app.command()(verb)
+app.command(name="list")(house.list_names)
+app.command()(house.doctor)

@@ -1,0 +1,28 @@
+"""Options that several verbs share, each with its help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leanrec.workflow.settings import RunSettings, read_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with the settings of the run.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override one setting, e.g. --set columns.user=customer or --set split.kind=leave-one-out.", show_default=False),
+]
+CatalogueFile = Annotated[str | None, typer.Option("--catalogue", help="A file or URL that describes the items.", show_default=False)]
+Minutes = Annotated[float | None, typer.Option(help="Budget: minutes that fitting may take.", show_default=False)]
+Memory = Annotated[float | None, typer.Option(help="Budget: gigabytes of main memory that fitting may hold.", show_default=False)]
+TopK = Annotated[int, typer.Option("--k", help="Items in each list.")]
+
+
+def settings_of(
+    config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None
+) -> RunSettings:
+    """Settings from file, overrides and budget flags, in that order."""
+    budget = {"minutes": minutes, "memory_gb": memory}
+    flags = [f"budget.{name}={value}" for name, value in budget.items() if value is not None]
+    return read_settings(config, [*(overrides or []), *flags])

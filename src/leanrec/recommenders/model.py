@@ -1,0 +1,80 @@
+"""Model: a fitted recommender together with the data it answers from; one folder, ready to be asked or served."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from leanrec import registry
+from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
+from leanrec.data.dataset import Dataset
+from leanrec.data.ids import ItemId, UserId
+from leanrec.data.query import Query
+from leanrec.errors import ArtifactError
+from leanrec.features.histories import Histories
+from leanrec.recommenders.protocol import Recommender
+
+RECOMMENDER_FOLDER = "recommender"
+DATASET_FOLDER = "dataset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A recommender, the histories of the users it knows, and the catalogue that names and describes its items."""
+
+    recommender: Recommender
+    dataset: Dataset
+    name: str
+    """The registered name of the recommender."""
+    proof: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON, as the proof wrote it
+    """The report by which the recommender was chosen; empty when it was named by hand."""
+
+    def knows(self, user_id: UserId | None) -> bool:
+        """Whether the user has a history here."""
+        return user_id is not None and user_id in self.dataset.users
+
+    def history(self, user_id: UserId) -> tuple[ItemId, ...]:
+        """The items that the user acted on, oldest first; raises `UnknownIdError` for a user never seen."""
+        ids = self.dataset.items.ids
+        return tuple(ids[row] for row in self._histories.of(self.dataset.users.row(user_id)).tolist())
+
+    def query(
+        self,
+        user_id: UserId | None = None,
+        *,
+        history: Sequence[ItemId] | None = None,
+        filters: Sequence[str] = (),
+        exclude: Sequence[ItemId] = (),
+    ) -> Query:
+        """A question for a user, known or not: `history` adds to what is on record, filters become candidates."""
+        recorded = self.history(user_id) if user_id is not None and self.knows(user_id) else ()
+        return Query(
+            user_id=user_id,
+            history=(*recorded, *(history or ())),
+            candidates=tuple(self.dataset.catalogue.matching(filters)) if filters else None,
+            exclude=tuple(exclude),
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write recommender, data set and proof as one artifact; complete or not at all."""
+        with writing_folder(Path(folder)) as draft:
+            self.recommender.save(draft / RECOMMENDER_FOLDER)
+            self.dataset.save(draft / DATASET_FOLDER)
+            config = {"recommender": self.name, "proof": dict(self.proof)}
+            save_into(draft, Manifest(kind="model", config=config, parents=(self.dataset.fingerprint,)))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Model":
+        """The model that `save` wrote; raises `ArtifactError` when any part of it was harmed."""
+        artifact = Artifact.open(Path(folder), kind="model")
+        name = artifact.manifest.config.get("recommender")
+        if not isinstance(name, str):
+            raise ArtifactError(f"{folder} does not say which recommender it holds", hint="fit the model again")
+        recommender = registry.find("leanrec.recommenders", name).load(artifact.folder / RECOMMENDER_FOLDER)
+        dataset = Dataset.load(artifact.folder / DATASET_FOLDER)
+        return cls(recommender=recommender, dataset=dataset, name=name, proof=artifact.manifest.config.get("proof", {}))
+
+    @cached_property
+    def _histories(self) -> Histories:
+        return Histories.of_dataset(self.dataset)
