@@ -69,7 +69,7 @@ def report_ranking(
         history_masked=ranked.masked is not None,
         num_users=len(ranked),
         num_cold_users=sum(not query.history for query in ranked.holdout.queries),
-        metrics={**headline, **_rating_measures(recommender, split, part=part, seed=seed)},
+        metrics={**headline, **_rating_measures(recommender, split, ranked, part=part, seed=seed)},
         unmasked=unmasked,
         groups=groups,
         notes=_notes(recommender, split, ranked),
@@ -101,11 +101,13 @@ def _slice_figures(ranked: RankedHoldout, split: Split, metrics: Sequence[Metric
     return figures
 
 
-def _rating_measures(recommender: Recommender, split: Split, *, part: Part, seed: int) -> dict[str, Measure]:
+def _rating_measures(recommender: Recommender, split: Split, ranked: RankedHoldout, *, part: Part, seed: int) -> dict[str, Measure]:
+    """RMSE and MAE over the held-out ratings of the users who were asked, where there are any and the recommender predicts them."""
     held_out = split.valid if part == "valid" else split.test
-    if not isinstance(recommender, PredictsRatings) or not has_ratings(held_out):
+    asked = held_out.subset(np.isin(held_out.column("user_row"), ranked.holdout.user_rows))
+    if not isinstance(recommender, PredictsRatings) or not has_ratings(asked):
         return {}
-    return evaluate_ratings(recommender, split, part=part, seed=seed)
+    return evaluate_ratings(recommender, asked, seed=seed)
 
 
 def _require_honest_fit(recommender: Recommender, split: Split, *, part: Part) -> None:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from leanrec.data.dataset import Dataset
 from leanrec.data.events import EVENT_WEIGHTS
 from leanrec.data.ids import ItemId, UserId
-from leanrec.data.split import Part, Split
 from leanrec.errors import EmptySplitError
 from leanrec.evaluation.uncertainty import bootstrap_ratios
 from leanrec.metrics.report import Measure
@@ -31,15 +30,14 @@ def has_ratings(dataset: Dataset) -> bool:
     return bool(_is_rating(dataset).any())
 
 
-def evaluate_ratings(recommender: PredictsRatings, split: Split, *, part: Part = "test", seed: int = 0) -> dict[str, Measure]:
-    """`rmse` and `mae` over all held-out ratings (lower is better), with 95 % intervals by bootstrap over users.
+def evaluate_ratings(recommender: PredictsRatings, held_out: Dataset, *, seed: int = 0) -> dict[str, Measure]:
+    """`rmse` and `mae` over all ratings of a held-out part (lower is better), with 95 % intervals by bootstrap over users.
 
     Raises `EmptySplitError` when the part holds no ratings.
     """
-    held_out = split.valid if part == "valid" else split.test
     rated = held_out.subset(_is_rating(held_out))
     if len(rated) == 0:
-        raise EmptySplitError(f"the {part} part holds no ratings", hint="ratings are events of kind rate with a value")
+        raise EmptySplitError("the held-out part has no ratings", hint="ratings are events of kind rate with a value")
     users, items = rated.column("user_row"), rated.column("item_row")
     predicted = recommender.predict([rated.users.ids[row] for row in users], [rated.items.ids[row] for row in items])
     errors = np.asarray(predicted, dtype=np.float64) - rated.column("value").astype(np.float64)

@@ -84,7 +84,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values
         """Plain dictionaries and lists, ready for JSON; what is not a number becomes null."""
-        content: dict[str, Any] = _plain(asdict(self))
+        content: dict[str, Any] = finite_or_null(asdict(self))
         return content
 
     def to_json(self) -> str:
@@ -169,9 +169,10 @@ def _users(measures: Mapping[str, Measure]) -> int:
     return max((measure.num_users or 0 for measure in measures.values()), default=0)
 
 
-def _plain(value: Any) -> Any:  # Any: JSON values in, JSON values out
+def finite_or_null(value: Any) -> Any:  # Any: JSON values in, JSON values out
+    """The same value with tuples as lists and what is not a finite number as None, ready for strict JSON."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: finite_or_null(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [finite_or_null(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
