@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from leanrec.artifact import Arrays, Artifact, Manifest, save_artifact
+from leanrec.artifact import Arrays, Artifact, Manifest, save_into, writing_folder
 from leanrec.config import Config
 from leanrec.data.dataset import Dataset
 from leanrec.data.ids import UNKNOWN_ROW, IdMap, ItemId
 from leanrec.data.query import Query, Recommendations, RecommendedItem
-from leanrec.errors import ConfigError, DataError, NotFittedError
+from leanrec.errors import ArtifactError, ConfigError, DataError, NotFittedError
+from leanrec.features.histories import Rows, event_weights
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
 
@@ -41,7 +42,10 @@ class CatalogueScorer(ABC, Generic[Settings]):
         self.config: Settings = config if config is not None else cast(Settings, self.Config())
         self._items: IdMap | None = None
         self._fallback: FloatArray | None = None
-        self._version = ""
+        self._parent = ""
+        self._seed: int | None = None
+        self.figures: dict[str, float] = {}
+        """What fitting measured of itself (share of weight dropped, say); kept as the metrics of the artifact."""
 
     @property
     def items(self) -> IdMap:
@@ -55,11 +59,12 @@ class CatalogueScorer(ABC, Generic[Settings]):
         run = run or Run()
         if len(train) == 0:
             raise DataError(f"{self.name} has no events to learn from", hint="check the split: it left an empty training set")
-        self._fallback = _popularity(train)
+        self._fallback = popularity_shares(act_counts(train))
         with threadpool_limits(limits=run.num_threads):
             self._learn(train, valid=valid, run=run)
         self._items = train.items
-        self._version = train.fingerprint[:12]
+        self._parent = train.fingerprint
+        self._seed = run.seed
         return self
 
     def catalogue_scores(self, queries: Sequence[Query]) -> FloatArray:
@@ -101,22 +106,34 @@ class CatalogueScorer(ABC, Generic[Settings]):
 
     def save(self, folder: Path) -> None:
         """Write config, ids and arrays as an artifact; complete or not at all."""
-        manifest = Manifest(kind=self.name, config=self.config.model_dump(mode="json"), parents=(self._version,))
         arrays = {**self.items.to_arrays(), "fallback": self._fallback, **self._to_arrays()}
-        save_artifact(folder, manifest, cast(Arrays, arrays))
+        with writing_folder(Path(folder)) as draft:
+            self._save_parts(draft)
+            save_into(draft, self._manifest(), cast(Arrays, arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The recommender that `save` wrote; raises `ArtifactError` when the folder was harmed."""
-        artifact = Artifact.open(folder, kind=cls.name)
+        artifact = Artifact.open(Path(folder), kind=cls.name)
         recommender = cls(cast(Settings, cls.Config.parse(artifact.manifest.config, where=str(folder))))
-        recommender._items = IdMap.from_arrays(artifact.arrays, kind="item")
-        recommender._fallback = artifact.arrays["fallback"]
-        recommender._version = artifact.manifest.parents[0]
-        recommender._from_arrays(artifact.arrays)
+        try:
+            recommender._items = IdMap.from_arrays(artifact.arrays, kind="item")
+            recommender._fallback = artifact.arrays["fallback"]
+            recommender._parent = artifact.manifest.parents[0]
+            recommender._from_arrays(artifact.arrays)
+        except (KeyError, IndexError) as error:
+            raise ArtifactError(f"{folder} lacks a part that a {cls.name!r} needs: {error}", hint="make the artifact again") from None
+        recommender._seed = artifact.manifest.seed
+        recommender.figures = dict(artifact.manifest.metrics)
+        recommender._load_parts(artifact)
         return recommender
 
-    def _is_answerable(self, history: npt.NDArray[np.int64], query: Query) -> bool:  # noqa: ARG002 - a child may know users by id
+    @property
+    def model_version(self) -> str:
+        """The first 12 digits of the fingerprint of the data it was fitted on."""
+        return self._parent[:12]
+
+    def _is_answerable(self, history: Rows, query: Query) -> bool:  # noqa: ARG002 - a child may know users by id
         """Whether the method has something to go by."""
         return len(history) > 0
 
@@ -126,14 +143,24 @@ class CatalogueScorer(ABC, Generic[Settings]):
         best = top_rows(masked(query, scores, items=self.items, exclude_seen=exclude_seen), k=k)
         ids = self.items.ids
         chosen = tuple(RecommendedItem(item_id=ids[row], score=float(scores[row]), source=source) for row in best.tolist())
-        return Recommendations(items=chosen, user_id=query.user_id, model_version=self._version, cold=is_cold)
+        return Recommendations(items=chosen, user_id=query.user_id, model_version=self.model_version, cold=is_cold)
+
+    def _manifest(self) -> Manifest:
+        config = self.config.model_dump(mode="json", by_alias=True)
+        return Manifest(kind=self.name, config=config, parents=(self._parent,), metrics=self.figures, seed=self._seed)
+
+    def _save_parts(self, draft: Path) -> None:
+        """Write what is no array of its own, such as other recommenders, into the draft folder."""
+
+    def _load_parts(self, artifact: Artifact) -> None:
+        """Take back what `_save_parts` wrote."""
 
     @abstractmethod
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
         """Set the arrays that scoring needs."""
 
     @abstractmethod
-    def _score_rows(self, histories: Sequence[npt.NDArray[np.int64]], queries: Sequence[Query]) -> FloatArray:
+    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
         """(B, N) float32, a fresh array, from the known item rows of each history, oldest first."""
 
     @abstractmethod
@@ -164,7 +191,7 @@ def masked(query: Query, scores: FloatArray, *, items: IdMap, exclude_seen: bool
     return allowed
 
 
-def top_rows(scores: FloatArray, *, k: int) -> npt.NDArray[np.int64]:
+def top_rows(scores: FloatArray, *, k: int) -> Rows:
     """Rows of the k best finite scores, best first; equal scores in the order of rows."""
     if k < len(scores):
         threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
@@ -172,12 +199,17 @@ def top_rows(scores: FloatArray, *, k: int) -> npt.NDArray[np.int64]:
     else:
         rows = np.arange(len(scores))
     rows = rows[np.isfinite(scores[rows])]
-    best: npt.NDArray[np.int64] = rows[np.argsort(-scores[rows], kind="stable")][:k]
+    best: Rows = rows[np.argsort(-scores[rows], kind="stable")][:k]
     return best
 
 
-def _popularity(train: Dataset) -> FloatArray:
-    """(N,) share of the events each item has: what everybody is offered when nothing else is known."""
-    counts = np.bincount(train.column("item_row"), minlength=train.num_items)
+def popularity_shares(counts: npt.NDArray[np.generic]) -> FloatArray:
+    """(N,) share of all acts that each item has: what everybody is offered when nothing else is known."""
     shares: FloatArray = (counts / max(1, counts.sum())).astype(np.float32)
     return shares
+
+
+def act_counts(train: Dataset) -> Rows:
+    """(N,) how many acts each item has; being shown an item is no act."""
+    rows = train.column("item_row")[event_weights(train) > 0]
+    return np.bincount(rows, minlength=train.num_items).astype(np.int64)

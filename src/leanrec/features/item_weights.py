@@ -1,0 +1,121 @@
+"""ItemWeights: how strongly each item of a history speaks for every item, kept sparse."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from leanrec.features.histories import FloatArray, Rows
+
+Arrays = dict[str, np.ndarray]
+
+BLOCK_BYTES = 64_000_000
+"""Dense rows of at most this many bytes are cut down at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemWeights:
+    """(N, N) float32 in rows: entry (a, b) is what an item a in the history adds to the score of b."""
+
+    offsets: Rows
+    """(N + 1,) where each row begins."""
+    columns: npt.NDArray[np.int32]
+    """(E,)"""
+    values: FloatArray
+    """(E,)"""
+
+    @classmethod
+    def of_matrix(cls, matrix: sp.csr_matrix) -> "ItemWeights":
+        """From a sparse matrix, entry by entry."""
+        return cls(
+            offsets=matrix.indptr.astype(np.int64),
+            columns=matrix.indices.astype(np.int32),
+            values=np.ascontiguousarray(matrix.data, dtype=np.float32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def row(self, item_row: int) -> FloatArray:
+        """(N,) what one item adds to each score."""
+        dense = np.zeros(len(self), dtype=np.float32)
+        start, end = self.offsets[item_row], self.offsets[item_row + 1]
+        dense[self.columns[start:end]] = self.values[start:end]
+        return dense
+
+    def scores(self, histories: Sequence[Rows], *, decay: float, last: int) -> FloatArray:
+        """(B, N): the rows of each history's `last` items summed, weighted by decay^age (0 is the newest).
+
+        One query at a time: the sums are the same whoever else is asked for, and there is no sparse product to set up.
+        """
+        scores = np.empty((len(histories), len(self)), dtype=np.float32)
+        for number, history in enumerate(histories):
+            scores[number] = self._scores_of(history[-last:], decay)
+        return scores
+
+    def _scores_of(self, history: Rows, decay: float) -> npt.NDArray[np.float64]:
+        starts = self.offsets[history]
+        lengths = self.offsets[history + 1] - starts
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        ages = np.arange(len(history) - 1, -1, -1)
+        weights = self.values[places] * np.repeat(decay**ages, lengths)
+        summed: npt.NDArray[np.float64] = np.bincount(self.columns[places], weights=weights, minlength=len(self))
+        return summed
+
+    def to_arrays(self) -> Arrays:
+        """Three arrays under `weights.*`, for safetensors."""
+        return {"weights.offsets": self.offsets, "weights.columns": self.columns, "weights.values": self.values}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "ItemWeights":
+        """The weights that `to_arrays` gave."""
+        return cls(offsets=arrays["weights.offsets"], columns=arrays["weights.columns"], values=arrays["weights.values"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pruned:
+    """What is left of weights when only the strongest entries of each row are kept, and how much that lost."""
+
+    weights: ItemWeights
+    dropped_share: float
+    """Absolute weight that was dropped over all absolute weight, 0 to 1."""
+
+
+def keep_strongest(blocks: Iterable[FloatArray | sp.csr_matrix], *, max_entries: int) -> Pruned:
+    """The `max_entries` entries of largest absolute value in every row; the blocks of rows (n, N) come in order, dense or sparse."""
+    parts, total = [], 0.0
+    for block in blocks:
+        total += float(np.abs(block.data if sp.issparse(block) else block).sum(dtype=np.float64))
+        parts.append(_strongest_of_sparse(block, max_entries) if sp.issparse(block) else _strongest_of_dense(block, max_entries))
+    matrix = sp.vstack(parts, format="csr")
+    kept = float(np.abs(matrix.data).sum(dtype=np.float64))
+    return Pruned(weights=ItemWeights.of_matrix(matrix), dropped_share=max(0.0, 1.0 - kept / total) if total else 0.0)
+
+
+def rows_per_block(num_items: int) -> int:
+    """How many dense float32 rows of that many items are worked on at once."""
+    return max(1, BLOCK_BYTES // (4 * num_items))
+
+
+def _strongest_of_dense(block: FloatArray, max_entries: int) -> sp.csr_matrix:
+    num_rows, num_items = block.shape
+    if max_entries >= num_items:
+        return sp.csr_matrix(block)
+    columns = np.argpartition(np.abs(block), num_items - max_entries, axis=1)[:, num_items - max_entries :]
+    columns.sort(axis=1)
+    offsets = np.arange(num_rows + 1) * max_entries
+    matrix = sp.csr_matrix((np.take_along_axis(block, columns, axis=1).ravel(), columns.ravel(), offsets), shape=block.shape)
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _strongest_of_sparse(block: sp.csr_matrix, max_entries: int) -> sp.csr_matrix:
+    lengths = np.diff(block.indptr)
+    rows = np.repeat(np.arange(block.shape[0]), lengths)
+    order = np.lexsort((block.indices, -np.abs(block.data), rows))
+    places = np.arange(len(order)) - np.repeat(block.indptr[:-1], lengths)
+    chosen = np.sort(order[places < max_entries])
+    return sp.csr_matrix((block.data[chosen], (rows[chosen], block.indices[chosen])), shape=block.shape, dtype=np.float32)

@@ -1,0 +1,170 @@
+"""Popularity: what most people chose, of all time, lately, or among the categories somebody likes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from pydantic import Field
+
+from leanrec.artifact import Arrays
+from leanrec.config import Config
+from leanrec.data.dataset import Dataset
+from leanrec.data.ids import IdMap
+from leanrec.data.query import Query
+from leanrec.errors import DataError, did_you_mean
+from leanrec.features.histories import Rows, event_weights
+from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts, popularity_shares
+from leanrec.recommenders.protocol import FloatArray
+from leanrec.training.run import Run
+
+MICROSECONDS_PER_DAY = 86_400_000_000
+
+
+class PopularityConfig(Config):
+    """Popularity of all time has nothing to set."""
+
+
+class Popularity(CatalogueScorer[PopularityConfig]):
+    """The same answer for everybody: items by their share of all acts."""
+
+    name = "popularity"
+    Config = PopularityConfig
+    is_collaborative = False
+
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
+        self._shares = popularity_shares(act_counts(train))
+
+    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002 - alike for all
+        return np.tile(self._shares, (len(histories), 1))
+
+    def _to_arrays(self) -> Arrays:
+        return {"shares": self._shares}
+
+    def _from_arrays(self, arrays: Arrays) -> None:
+        self._shares = arrays["shares"]
+
+
+class RecentPopularityConfig(Config):
+    """How fast popularity fades."""
+
+    half_life_days: float = Field(default=30.0, gt=0)
+    """After this many days before the newest event an event counts half."""
+
+
+class RecentPopularity(CatalogueScorer[RecentPopularityConfig]):
+    """The same answer for everybody: items by their acts, each halved with every half-life of age."""
+
+    name = "popularity-recent"
+    Config = RecentPopularityConfig
+    is_collaborative = False
+
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
+        if train.time_quality != "exact":
+            raise DataError(
+                f"recent popularity needs clock times; this log has time quality {train.time_quality!r}, which cannot say what is recent",
+                hint="use popularity instead, or give the log a column of times",
+            )
+        times = train.column("timestamp")
+        ages_days = (times.max() - times) / MICROSECONDS_PER_DAY
+        weights = (event_weights(train) > 0) * 0.5 ** (ages_days / self.config.half_life_days)
+        self._shares = popularity_shares(np.bincount(train.column("item_row"), weights=weights, minlength=train.num_items))
+
+    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002 - alike for all
+        return np.tile(self._shares, (len(histories), 1))
+
+    def _to_arrays(self) -> Arrays:
+        return {"shares": self._shares}
+
+    def _from_arrays(self, arrays: Arrays) -> None:
+        self._shares = arrays["shares"]
+
+
+class CategoryPopularityConfig(Config):
+    """Which categories, and how they weigh against popularity."""
+
+    column: str | None = None
+    """Column of the catalogue that holds the categories; none: the catalogue's own choice, several values before one."""
+    decay: float = Field(default=0.6, gt=0, le=1)
+    """Weight of each older event of the asking history, relative to the next newer one."""
+    last: int = Field(default=10, ge=1)
+    """Events of the asking history that are read."""
+    popularity_power: float = Field(default=0.5, ge=0)
+    """An item counts popularity^power within the categories; less than 1 lets the category speak louder."""
+
+
+class CategoryPopularity(CatalogueScorer[CategoryPopularityConfig]):
+    """What is popular in the categories of the history, or in the one that the query's context names as `category`.
+
+    A category speaks by its rarity, log(N / items in it), as words do in TF-IDF: sharing a narrow category says more.
+    """
+
+    name = "popularity-category"
+    Config = CategoryPopularityConfig
+
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
+        values = _category_values(train, self.config.column)
+        self._categories = IdMap(sorted(values["category"].unique().to_list()), kind="category")
+        columns = self._categories.rows(values["category"].to_list())
+        shape = (train.num_items, len(self._categories))
+        self._member = sp.csr_matrix((np.ones(len(columns), np.float32), (values["row"].to_numpy(), columns)), shape=shape)
+        self._member.data[:] = 1.0
+        self._popularity = (act_counts(train) ** self.config.popularity_power).astype(np.float32)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        num_items, sizes = self._member.shape[0], np.maximum(np.bincount(self._member.indices, minlength=self._member.shape[1]), 1)
+        weighted = self._member @ sp.diags(np.log(1.0 + num_items / sizes).astype(np.float32))
+        lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+        self._vectors = (sp.diags(1.0 / np.maximum(lengths, 1e-9)) @ weighted).tocsr().astype(np.float32)
+        self._by_category = self._vectors.T.tocsr()
+
+    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
+        interests = sp.vstack([self._interest(history, query) for history, query in zip(histories, queries, strict=True)], format="csr")
+        scores: FloatArray = (interests @ self._by_category).toarray().astype(np.float32)
+        scores *= self._popularity
+        return scores
+
+    def _interest(self, history: Rows, query: Query) -> sp.csr_matrix:
+        """(1, C) what the asking user likes, from the context's category, else from the newest items."""
+        named = self._named_category(query)
+        if named is not None:
+            return sp.csr_matrix(([1.0], ([0], [named])), shape=(1, len(self._categories)), dtype=np.float32)
+        newest = history[-self.config.last :]
+        weights = self.config.decay ** np.arange(len(newest) - 1, -1, -1, dtype=np.float32)
+        return sp.csr_matrix(weights[None, :]) @ self._vectors[newest]
+
+    def _is_answerable(self, history: Rows, query: Query) -> bool:
+        return self._named_category(query) is not None or bool(self._vectors[history].nnz)
+
+    def _named_category(self, query: Query) -> int | None:
+        named = query.context.get("category")
+        return self._categories.row(named) if named is not None and named in self._categories else None
+
+    def _to_arrays(self) -> Arrays:
+        member = {"member.offsets": self._member.indptr, "member.columns": self._member.indices}
+        return {**self._categories.to_arrays(), **member, "popularity": self._popularity}
+
+    def _from_arrays(self, arrays: Arrays) -> None:
+        self._categories = IdMap.from_arrays(arrays, kind="category")
+        columns, offsets = arrays["member.columns"], arrays["member.offsets"]
+        shape = (len(self.items), len(self._categories))
+        self._member = sp.csr_matrix((np.ones(len(columns), np.float32), columns, offsets), shape=shape)
+        self._popularity = arrays["popularity"]
+        self._prepare()
+
+
+def _category_values(train: Dataset, column: str | None) -> pl.DataFrame:
+    """Columns row and category, one line for each category of each item, without repeats."""
+    frame = train.catalogue.frame
+    chosen = column if column is not None else train.catalogue.category_column
+    if chosen is None:
+        raise DataError(
+            "popularity by category needs a catalogue with categories; this one has none", hint="use popularity, or add a column `category`"
+        )
+    if chosen not in frame.columns:
+        raise DataError(f"the catalogue has no column {chosen!r}", hint=did_you_mean(chosen, frame.columns))
+    table = frame.select(pl.int_range(pl.len()).alias("row"), pl.col(chosen).alias("category"))
+    if isinstance(table.schema["category"], pl.List):
+        table = table.explode("category")
+    return table.drop_nulls().select("row", pl.col("category").cast(pl.String)).unique(maintain_order=True)
