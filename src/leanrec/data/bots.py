@@ -1,0 +1,62 @@
+"""Bots: users whose events no person makes, by rate and by entropy. Conservative: a person who rates all day is none."""
+
+import math
+
+import polars as pl
+
+from leanrec.data.events import EventLog
+
+MIN_EVENTS = 500
+"""Users with fewer events harm nobody and cannot be told from people."""
+_MIN_ENTROPY = 0.1
+_DAY_US = 86_400_000_000
+
+
+def bot_users(log: EventLog, *, events_per_day: int) -> dict[str, str]:
+    """Suspected users and why: too many events in a day, one item over and over, or gaps like a clock's."""
+    counts = log.frame.group_by("user_id").len().filter(pl.col("len") >= MIN_EVENTS)
+    if counts.height == 0:
+        return {}
+    heavy = log.frame.lazy().select("user_id", "item_id", "timestamp").filter(pl.col("user_id").is_in(counts["user_id"].implode())).collect()
+    found = _hammering(heavy)
+    if log.time_quality == "exact":
+        found |= _clockwork(heavy) | _hasty(heavy, events_per_day)
+    return dict(sorted(found.items()))
+
+
+def _hammering(heavy: pl.DataFrame) -> dict[str, str]:
+    """Nearly all events on one item: the entropy of the items is under a tenth of what the count allows."""
+    shares = (
+        heavy.group_by("user_id", "item_id")
+        .len()
+        .group_by("user_id")
+        .agg(_entropy(pl.col("len")).alias("entropy"), pl.col("len").sum().alias("count"))
+    )
+    low = shares.filter(pl.col("entropy") < _MIN_ENTROPY * pl.col("count").cast(pl.Float64).log(2))
+    return {str(user): f"{count} events on nearly one item (entropy {entropy:.2f} bits)" for user, entropy, count in low.iter_rows()}
+
+
+def _clockwork(heavy: pl.DataFrame) -> dict[str, str]:
+    """Equal gaps between events: people's gaps differ, and imports at one instant have no gap, so those are no sign."""
+    gaps = (
+        heavy.sort("user_id", "timestamp")
+        .select("user_id", (pl.col("timestamp").diff().over("user_id") // 1_000_000).alias("gap"))
+        .filter(pl.col("gap") > 0)
+        .group_by("user_id", "gap")
+        .len()
+    )
+    entropy = gaps.group_by("user_id").agg(_entropy(pl.col("len")).alias("entropy"), pl.col("len").sum().alias("count"))
+    low = entropy.filter((pl.col("count") >= MIN_EVENTS) & (pl.col("entropy") < _MIN_ENTROPY * math.log2(MIN_EVENTS)))
+    return {str(user): f"{count} gaps of nearly the same length (entropy {bits:.2f} bits)" for user, bits, count in low.iter_rows()}
+
+
+def _hasty(heavy: pl.DataFrame, events_per_day: int) -> dict[str, str]:
+    days = heavy.group_by("user_id", (pl.col("timestamp") // _DAY_US).alias("day")).len().group_by("user_id").agg(pl.col("len").max())
+    over = days.filter(pl.col("len") > events_per_day)
+    return {str(user): f"{count} events in one day" for user, count in over.iter_rows()}
+
+
+def _entropy(counts: pl.Expr) -> pl.Expr:
+    """Shannon entropy in bits of the shares that the counts make."""
+    share = counts / counts.sum()
+    return -(share * share.log(2)).sum()

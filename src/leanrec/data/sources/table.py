@@ -1,0 +1,76 @@
+"""TableSource: somebody's own event table, CSV, TSV, JSON lines or Parquet, one file or a folder of them."""
+
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from leanrec.data.sources.columns import ColumnMapping, MappingGuess
+from leanrec.data.sources.files import DataFile, files_at
+from leanrec.data.sources.guess import guess_mapping
+from leanrec.data.sources.item_columns import ItemCollector
+from leanrec.data.sources.opened_tables import opened_table
+from leanrec.data.sources.protocol import Reading
+from leanrec.data.sources.raw_table import RawTable
+from leanrec.data.sources.typed_events import EventCollector, EventLayout
+from leanrec.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSource:
+    """Reads event tables; what `columns` leaves out is guessed, and `guess` shows the result beforehand."""
+
+    name: ClassVar[str] = "table"
+
+    columns: ColumnMapping = field(default_factory=ColumnMapping)
+
+    @classmethod
+    def recognises(cls, url: str) -> bool:
+        """Whether there is a file, or a folder of files, with the name of a table; asked last of all sources."""
+        try:
+            return bool(files_at(url))
+        except DataError:
+            return False
+
+    def guess(self, url: str) -> MappingGuess:
+        """What the columns are taken for, to be shown before reading; raises `DataError` when user or item cannot be told."""
+        with self._table(files_at(url)[0]) as table:
+            return self._guess(table)
+
+    def read(self, url: str) -> Reading:
+        """Every event; files of a folder are read in order of their names and must share the columns of the first."""
+        collector = EventCollector()
+        items: ItemCollector | None = None
+        chosen: MappingGuess | None = None
+        for file in files_at(url):
+            with self._table(file) as table:
+                if chosen is None:
+                    chosen = self._guess(table)
+                    log.info("%s", chosen.describe())
+                    items = ItemCollector(item=str(chosen.mapping.item), attributes=chosen.attributes)
+                chosen.mapping.require_columns(table.columns, place=table.name)
+                _read_table(table, chosen, collector, items)
+        log.info("%s: %d rows read, %d set aside", url, collector.num_rows, collector.num_bad)
+        if collector.num_rows == 0:
+            raise DataError(f"{url} holds a header but no events", hint="give at least one event a line")
+        return Reading(log=collector.log(), catalogue=items.catalogue() if items else None, quarantine=collector.quarantine())
+
+    def _table(self, file: DataFile) -> AbstractContextManager[RawTable]:
+        return opened_table(file, delimiter=self.columns.delimiter, has_header=self.columns.has_header)
+
+    def _guess(self, table: RawTable) -> MappingGuess:
+        sample = table.sample()
+        if sample.height == 0:
+            raise DataError(f"{table.name} holds a header but no events", hint="give at least one event a line")
+        return guess_mapping(table.columns, sample, stated=self.columns, place=table.name, has_header=table.has_header)
+
+
+def _read_table(table: RawTable, chosen: MappingGuess, collector: EventCollector, items: ItemCollector | None) -> None:
+    layout = EventLayout.of_mapping(chosen.mapping, table.sample(), place=table.name)
+    attributes = [column for column in chosen.attributes if column in table.columns]
+    for batch in table.batches([*dict.fromkeys([*layout.columns, *attributes])]):
+        collector.add(batch, layout, name=table.name)
+        if items is not None and len(attributes) == len(chosen.attributes):
+            items.add(batch.frame)
