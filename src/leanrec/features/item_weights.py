@@ -55,15 +55,14 @@ class ItemWeights:
             scores[number] = self._scores_of(history[-last:], decay)
         return scores
 
-    def _scores_of(self, history: Rows, decay: float) -> npt.NDArray[np.float64]:
+    def _scores_of(self, history: Rows, decay: float) -> FloatArray:
         starts = self.offsets[history]
         lengths = self.offsets[history + 1] - starts
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
         ages = np.arange(len(history) - 1, -1, -1)
         weights = self.values[places] * np.repeat(decay**ages, lengths)
-        summed: npt.NDArray[np.float64] = np.bincount(self.columns[places], weights=weights, minlength=len(self))
-        return summed
+        return np.bincount(self.columns[places], weights=weights, minlength=len(self)).astype(np.float32)
 
     def to_arrays(self) -> Arrays:
         """Three arrays under `weights.*`, for safetensors."""

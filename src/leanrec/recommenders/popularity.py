@@ -59,6 +59,10 @@ class RecentPopularity(CatalogueScorer[RecentPopularityConfig]):
     Config = RecentPopularityConfig
     is_collaborative = False
 
+    def reason(self, query: Query, item_id: ItemId) -> str:  # noqa: ARG002 - alike for all
+        """The same words for everybody."""
+        return "popular lately"
+
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
         if train.time_quality != "exact":
             raise DataError(
@@ -101,6 +105,13 @@ class CategoryPopularity(CatalogueScorer[CategoryPopularityConfig]):
 
     name = "popularity-category"
     Config = CategoryPopularityConfig
+
+    def reason(self, query: Query, item_id: ItemId) -> str:
+        """Names the category when the query's context did and the item is in it."""
+        named = self._named_category(query)
+        if named is None or not self._member[self.items.row(item_id), named]:
+            return ""
+        return f"popular in {self._categories.ids[named]}"
 
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
         values = _category_values(train, self.config.column)

@@ -72,3 +72,12 @@ class SimilarItems(Protocol):
     def similar(self, item_id: ItemId, *, k: int = 10) -> Recommendations:
         """The k items nearest to one item, itself left out; raises `UnknownIdError` when it is unknown."""
         ...
+
+
+@runtime_checkable
+class GivesReasons(Protocol):
+    """A recommender that can say in its own words why an item stands in the answer."""
+
+    def reason(self, query: Query, item_id: ItemId) -> str:
+        """Why, in words for the user; empty when the method has none of its own for this item."""
+        ...

@@ -56,6 +56,12 @@ class BiasedMatrixFactorization(CatalogueScorer[BiasedMatrixFactorizationConfig]
         predicted += np.where(has_user & has_item, products, 0.0)
         return np.clip(predicted, *self._scale).astype(np.float32)
 
+    def reason(self, query: Query, item_id: ItemId) -> str:
+        """The rating expected of a known user, in the unit of the data."""
+        if query.user_id is None or self._known_row(query) == UNKNOWN_ROW:
+            return ""
+        return f"you would rate it about {self.predict([query.user_id], [item_id])[0]:.1f}"
+
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - settings are not chosen here
         users, items, ratings = _ratings(train)
         self._users = train.users
