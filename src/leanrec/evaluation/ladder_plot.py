@@ -69,5 +69,6 @@ def _draw(axes: "Axes", points: Sequence[Point], *, costs: Sequence[float], labe
     front = pareto_front(drawn, [point.quality.value for point in points])
     axes.plot([drawn[place] for place in front], [points[place].quality.value for place in front], color="#999999", linewidth=1, zorder=0)
     axes.set_xscale("log")
+    axes.margins(x=0.25)
     axes.set_xlabel(label)
     axes.grid(visible=True, alpha=0.3)
