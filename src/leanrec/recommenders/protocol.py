@@ -57,6 +57,11 @@ class CatalogueScores(Protocol):
 
 
 @runtime_checkable
+class CatalogueRecommender(Recommender, CatalogueScores, Protocol):
+    """Both: what can take part in a fusion."""
+
+
+@runtime_checkable
 class Incremental(Protocol):
     """A recommender that learns new events without refitting."""
 

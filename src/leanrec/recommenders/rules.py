@@ -57,7 +57,6 @@ class Rules(CatalogueScorer[RulesConfig]):
 
     name = "rules"
     Config = RulesConfig
-    is_collaborative = False
 
     def reason(self, query: Query, item_id: ItemId) -> str:
         """The rules that held for this query and raised this item, in words; empty when none did."""
