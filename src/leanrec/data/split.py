@@ -132,8 +132,9 @@ class Split:
 
 def check_split(split: Split) -> None:
     """Raise `DataError` naming user and event when held-out answers leak into what is learned from."""
-    dataset, held_out = split.dataset, split.valid_mask | split.test_mask
+    dataset = split.dataset
     require_one_part_each(dataset, _masks(split))
+    held_out = split.valid_mask | split.test_mask
     require_sorted(dataset)
     if split.kind == "user":
         require_withheld(dataset, known=split.train_mask, held_out=held_out, column="user_row")
