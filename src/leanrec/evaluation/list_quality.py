@@ -73,8 +73,8 @@ def _num_active_users(train: Dataset) -> int:
 
 def _categories(column: pl.Series) -> sp.csr_matrix:
     """(N, categories) 1 where the item has the category."""
-    lists = column if isinstance(column.dtype, pl.List) else column.cast(pl.List(pl.String))
-    values = pl.DataFrame({"item_row": np.arange(len(column)), "value": lists}).explode("value").drop_nulls().unique()
+    frame = pl.DataFrame({"item_row": np.arange(len(column)), "value": column})
+    values = (frame.explode("value") if isinstance(column.dtype, pl.List) else frame).drop_nulls().unique()
     codes = values["value"].rank("dense").to_numpy().astype(np.int64) - 1
     ones = np.ones(len(codes))
     return sp.csr_matrix((ones, (values["item_row"].to_numpy(), codes)), shape=(len(column), int(codes.max(initial=0)) + 1))
