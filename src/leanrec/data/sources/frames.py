@@ -23,13 +23,13 @@ Frame = Any  # Any: whatever holds columns; the packages that define them are no
 
 
 def read_frame(frame: Frame, mapping: ColumnMapping | None = None) -> Reading:
-    """Events of a frame; what `mapping` leaves out is guessed and logged.
+    """Events of a frame; what `mapping` leaves out is guessed.
 
     Raises `DataError` when it is no frame, is empty, or its columns cannot be told.
     """
     table = polars_frame(frame)
     guess = guess_frame(table, mapping)
-    log.info("%s", guess.describe())
+    log.debug("%s", guess.describe())
     collector = EventCollector()
     items = ItemCollector(item=str(guess.mapping.item), attributes=guess.attributes)
     layout = EventLayout.of_mapping(guess.mapping, table.head(SAMPLE_ROWS), place=_PLACE)

