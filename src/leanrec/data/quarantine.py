@@ -47,8 +47,8 @@ class Quarantine:
         first = self.frame.row(0, named=True)
         raise DataError(
             f"{len(self)} of {num_rows} rows cannot be used ({len(self) / max(1, num_rows):.1%}; allowed: {max_bad:.1%}); "
-            f"the first: {first['file']}, line {first['line']}: {first['reason']}",
-            hint="correct the file or the column mapping, or allow more with --max-bad",
+            f"the first: {first['file']}, line {first['line']}: {first['reason']}: {first['content'][:80]!r}",
+            hint="correct the file or the column mapping, or allow more with --set cleaning.max_bad=0.05",
         )
 
     def save(self, path: Path) -> None:

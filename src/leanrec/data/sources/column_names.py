@@ -73,7 +73,22 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
                 "song",
                 "video",
             ),
-            *("game", "artist", "goods", "listing", "recipe", "product_name", "item_name", "movie_title", "product_title", "title", "description"),
+            *(
+                "trackname",
+                "songname",
+                "artistname",
+                "game",
+                "artist",
+                "goods",
+                "listing",
+                "recipe",
+                "product_name",
+                "item_name",
+                "movie_title",
+                "product_title",
+                "title",
+                "description",
+            ),
             *("artikel_id", "artikelnummer", "artikelnr", "artikel", "produkt_id", "produktnummer", "produkt", "ware"),
             *(
                 "商品id",
@@ -178,7 +193,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 ROW_ID_NAMES = frozenset(
-    {"id", "index", "row", "row_id", "rowid", "unnamed_0", "order_id", "orderid", "order_number", "event_id", "line", "no", "nr", "序号", "订单号"}
+    {"id", "index", "row", "row_id", "rowid", "unnamed_0", "order_id", "orderid", "order_number", "event_id", "line", "no", "nr"} | {"序号", "订单号"}
 )
 """Names of columns that number rows or orders, so neither users nor items."""
 
@@ -236,6 +251,19 @@ PURCHASE_NAMES = frozenset(
     }
     | {"购买时间", "order_time", "purchased_at", "ordered_at", "total", "discount"}
 )
+
+FILE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("view", "views", "pageviews"), "view"),
+        **dict.fromkeys(("click", "clicks"), "click"),
+        **dict.fromkeys(("cart", "carts", "addtocart"), "cart"),
+        **dict.fromkeys(("buy", "buys", "purchase", "purchases", "order", "orders", "transaction", "transactions", "sales", "bestellungen"), "buy"),
+        **dict.fromkeys(("like", "likes"), "like"),
+        **dict.fromkeys(("favourites", "favorites", "wishlist"), "favourite"),
+        **dict.fromkeys(("impression", "impressions"), "impression"),
+    }
+)
+"""Words in a file's name that say what its rows are, where no column does."""
 
 ATTRIBUTE_NAMES = frozenset(
     {"title", "name", "product_name", "item_name", "movie_title", "product_title", "headline", "category", "categories", "genre", "genres", "brand"}

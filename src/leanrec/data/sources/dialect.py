@@ -132,6 +132,6 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
     """Header names as they stand, an empty or repeated one numbered."""
     result: list[str] = []
     for number, name in enumerate(names, start=1):
-        wanted = name.strip() or f"column_{number}"
+        wanted = name.strip().strip('"').strip() or f"column_{number}"
         result.append(wanted if wanted not in result else f"{wanted}_{number}")
     return tuple(result)

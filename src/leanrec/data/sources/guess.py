@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 import polars as pl
 
-from leanrec.data.sources.column_names import NAMES, POSITION_NAMES, PURCHASE_NAMES, RATING_NAMES, ROW_ID_NAMES, WATCH_NAMES
+from leanrec.data.sources.column_names import FILE_WORDS, NAMES, POSITION_NAMES, PURCHASE_NAMES, RATING_NAMES, ROW_ID_NAMES, WATCH_NAMES
 from leanrec.data.sources.columns import ColumnMapping, MappingGuess
-from leanrec.data.sources.item_columns import item_columns
+from leanrec.data.sources.item_columns import as_numbers, item_columns
 from leanrec.data.timestamps import time_format_of
 from leanrec.errors import DataError
 
@@ -41,14 +42,24 @@ def guess_mapping(
         found.pop("timestamp", None)
     kind, time = stated.kind, stated.time
     if kind is None and "event" not in found:
-        kind, reasons["kind"] = _default_kind(columns, sample, found, has_header=has_header)
+        kind, reasons["kind"] = _default_kind(columns, sample, found, has_header=has_header, place=place)
     if time == "auto" and "timestamp" in found and stated.timestamp is None and not _tells_time(sample[found["timestamp"]]):
         time, reasons["time"] = "order", f"{found['timestamp']} counts positions, it is no clock"
     elif time == "auto" and "timestamp" not in found:
-        reasons["time"] = "no column tells time: the order of events is unknown"
+        time, reasons["time"] = "none", "no column tells time: the order of events is unknown"
     mapping = stated.model_copy(update={**found, "kind": kind, "time": time})
     attributes = stated.attributes if stated.attributes is not None else item_columns(sample, item=found["item"], taken=tuple(found.values()))
     return MappingGuess(mapping=mapping, place=place, columns=tuple(columns), reasons=reasons, attributes=attributes)
+
+
+def kind_in_name(place: str) -> str | None:
+    """The kind of event that a file's name speaks of, if any.
+
+    >>> kind_in_name("data/train_cart.tsv"), kind_in_name("events.csv")
+    ('cart', None)
+    """
+    words = re.split(r"[^a-z]+", PurePath(place).name.lower().split(".")[0])
+    return next((FILE_WORDS[word] for word in reversed(words) if word in FILE_WORDS), None)
 
 
 def plain_name(name: str) -> str:
@@ -136,7 +147,7 @@ def _by_position(columns: Sequence[str], sample: pl.DataFrame, found: dict[str, 
             found["value"], reasons["value"] = column, "its values look like ratings"
 
 
-def _default_kind(columns: Sequence[str], sample: pl.DataFrame, found: Mapping[str, str], *, has_header: bool) -> tuple[str, str]:
+def _default_kind(columns: Sequence[str], sample: pl.DataFrame, found: Mapping[str, str], *, has_header: bool, place: str) -> tuple[str, str]:
     value = found.get("value")
     names = {plain_name(column) for column in columns}
     if value is not None:
@@ -145,6 +156,9 @@ def _default_kind(columns: Sequence[str], sample: pl.DataFrame, found: Mapping[s
             return "rate", f"{value} holds ratings"
         if name in WATCH_NAMES:
             return "watch", f"{value} holds seconds"
+    said = kind_in_name(place)
+    if said is not None:
+        return said, "the file's name says so"
     bought = sorted(names & PURCHASE_NAMES)
     if bought:
         return "buy", f"{bought[0]} speaks of purchases"
@@ -173,7 +187,7 @@ def _numbers(values: pl.Series) -> pl.Series | None:
         return values.cast(pl.Float64)
     if values.dtype != pl.String:
         return None
-    numbers = values.str.strip_chars().cast(pl.Float64, strict=False)
+    numbers = as_numbers(values)
     return numbers if numbers.null_count() - values.null_count() <= len(values) // 20 and numbers.null_count() < len(values) else None
 
 

@@ -20,7 +20,7 @@ def item_columns(sample: pl.DataFrame, *, item: str, taken: Sequence[str]) -> tu
     chosen: list[str] = []
     for column in sample.columns:
         values = sample[column]
-        if column in taken or values.n_unique() < 2:
+        if column in taken or values.drop_nulls().n_unique() < 2:
             continue
         is_named = _plain(column) in ATTRIBUTE_NAMES
         agreement = _agreement(repeated, item, column)
@@ -79,6 +79,19 @@ def typed_attributes(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([_plain_dtype(series) for series in columns])
 
 
+def as_numbers(text: pl.Series) -> pl.Series:
+    """Float64 from text, null where it is none; a comma before one or two digits is a decimal comma.
+
+    >>> as_numbers(pl.Series(["4.5", "4,5", "x"])).to_list()
+    [4.5, 4.5, None]
+    """
+    plain = text.str.strip_chars()
+    numbers = plain.cast(pl.Float64, strict=False)
+    if numbers.null_count() == plain.null_count():
+        return numbers
+    return numbers.fill_null(plain.str.replace(r"^([-+]?\d+),(\d{1,2})$", "${1}.${2}").cast(pl.Float64, strict=False))
+
+
 def _plain_dtype(series: pl.Series) -> pl.Series:
     """Categories, dates and truth values as text: a catalogue holds text, lists and figures."""
     if series.dtype.is_numeric() or series.dtype == pl.String or isinstance(series.dtype, (pl.List, pl.Array)):
@@ -95,7 +108,7 @@ def _typed(series: pl.Series) -> pl.Series:
         return text.str.split("|")
     has_leading_zero = bool(text.str.contains(r"^0\d").any())
     for dtype in (pl.Int64, pl.Float64):
-        numbers = text.cast(dtype, strict=False)
+        numbers = text.cast(dtype, strict=False) if dtype == pl.Int64 else as_numbers(text)
         if numbers.null_count() == known and not has_leading_zero:
             return numbers
     return text

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from leanrec.data.sources.columns import ColumnMapping, MappingGuess
 from leanrec.data.sources.files import DataFile, files_at
-from leanrec.data.sources.guess import guess_mapping
+from leanrec.data.sources.guess import guess_mapping, kind_in_name
 from leanrec.data.sources.item_columns import ItemCollector
 from leanrec.data.sources.opened_tables import opened_table
 from leanrec.data.sources.protocol import Reading
@@ -68,7 +68,11 @@ class TableSource:
 
 
 def _read_table(table: RawTable, chosen: MappingGuess, collector: EventCollector, items: ItemCollector | None) -> None:
-    layout = EventLayout.of_mapping(chosen.mapping, table.sample(), place=table.name)
+    """Add a table's events; where neither a column nor a rating says what they are, each file's name may."""
+    is_by_name = chosen.mapping.event is None and chosen.reasons.get("kind", "stated").startswith(("the file", "nothing"))
+    kind = kind_in_name(table.name) if is_by_name else None
+    mapping = chosen.mapping if kind is None else chosen.mapping.model_copy(update={"kind": kind})
+    layout = EventLayout.of_mapping(mapping, table.sample(), place=table.name)
     attributes = [column for column in chosen.attributes if column in table.columns]
     for batch in table.batches([*dict.fromkeys([*layout.columns, *attributes])]):
         collector.add(batch, layout, name=table.name)

@@ -9,6 +9,7 @@ import polars as pl
 from leanrec.data.events import EVENT_SCHEMA, EVENT_WEIGHTS, SESSION_COLUMN, EventKind, EventLog, TimeQuality
 from leanrec.data.quarantine import Quarantine
 from leanrec.data.sources.columns import EVENT_WORDS, ColumnMapping
+from leanrec.data.sources.item_columns import as_numbers
 from leanrec.data.sources.raw_table import RawBatch, set_aside
 from leanrec.data.timestamps import EARLIEST_YEAR, FROM, LATEST_YEAR, UNTIL, TimeFormat, refuse_float32, time_format_of
 from leanrec.errors import DataError
@@ -211,7 +212,7 @@ def _values(raw: pl.DataFrame, layout: EventLayout, reasons: pl.Series) -> tuple
     if layout.value is None:
         return pl.Series([None], dtype=pl.Float32).new_from_index(0, raw.height), reasons
     column = raw[layout.value]
-    numbers = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float32, strict=False).fill_nan(None)
+    numbers = (as_numbers(column) if column.dtype == pl.String else column).cast(pl.Float32, strict=False).fill_nan(None)
     reasons = _mark(reasons, numbers.is_infinite().fill_null(value=False), "value is not finite")
     if column.dtype == pl.String:
         text = column.str.strip_chars().str.to_lowercase()
