@@ -66,16 +66,17 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         Each user's new events must be no older than the known ones: of those the last `window` items are remembered, not the times.
         """
         self.items  # noqa: B018 - raises NotFittedError before anything is changed
-        acts = _acts_in_order(events)
-        self._users = _extended(self._users, acts["user_id"].to_list())
-        self._items = _extended(self.items, acts["item_id"].to_list())
+        ordered = _in_order(events)
+        self._users = _extended(self._users, ordered["user_id"].to_list())
+        self._items = _extended(self.items, ordered["item_id"].to_list())
+        acts = ordered.filter(pl.col("is_act"))
         user_rows, item_rows = self._users.rows(acts["user_id"].to_list()), self._items.rows(acts["item_id"].to_list())
         num_items = len(self._items)
         self._graph = _widened(self._graph, num_items) + self._new_links(user_rows, item_rows)
         self._counts = np.bincount(item_rows, minlength=num_items) + np.pad(self._counts, (0, num_items - len(self._counts)))
         self._fallback = popularity_shares(self._counts)
         self._tails = self._tails.followed_by(user_rows, item_rows, num_sequences=len(self._users), num_items=num_items).tails(self.config.window)
-        self._parent = hashlib.sha256((self._parent + _digest(acts)).encode()).hexdigest()
+        self._parent = hashlib.sha256((self._parent + _digest(ordered)).encode()).hexdigest()
         self._prepare()
         return self
 
@@ -127,12 +128,11 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         self._prepare()
 
 
-def _acts_in_order(events: EventLog) -> pl.DataFrame:
-    """user_id and item_id of everything but impressions, in order of time; ties keep file order."""
+def _in_order(events: EventLog) -> pl.DataFrame:
+    """user_id, item_id and is_act (everything but impressions), in order of time; ties keep file order."""
+    ordered = events.frame if events.time_quality == "none" else events.frame.sort("timestamp", maintain_order=True)
     is_act = pl.col("event").cast(pl.String) != next(iter(EVENT_WEIGHTS))
-    acts = events.frame.filter(is_act)
-    ordered = acts if events.time_quality == "none" else acts.sort("timestamp", maintain_order=True)
-    return ordered.select(pl.col("user_id").cast(pl.String), pl.col("item_id").cast(pl.String))
+    return ordered.select(pl.col("user_id").cast(pl.String), pl.col("item_id").cast(pl.String), is_act.alias("is_act"))
 
 
 def _extended(ids: IdMap, values: list[str]) -> IdMap:
@@ -146,5 +146,5 @@ def _widened(matrix: sp.csr_matrix, num_items: int) -> sp.csr_matrix:
     return sp.csr_matrix((matrix.data, matrix.indices, offsets), shape=(num_items, num_items))
 
 
-def _digest(acts: pl.DataFrame) -> str:
-    return hashlib.sha256("\x1f".join([*acts["user_id"].to_list(), *acts["item_id"].to_list()]).encode()).hexdigest()
+def _digest(ordered: pl.DataFrame) -> str:
+    return hashlib.sha256("\x1f".join([*ordered["user_id"].to_list(), *ordered["item_id"].to_list()]).encode()).hexdigest()

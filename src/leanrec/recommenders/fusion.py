@@ -18,6 +18,7 @@ from leanrec.data.query import Query
 from leanrec.errors import BudgetError, ConfigError, DataError, MissingExtraError, PlugInError
 from leanrec.features.histories import Rows
 from leanrec.metrics.accuracy import parse_metric
+from leanrec.recommenders.building import build
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.fusion_weights import fit_weights, gather_pools, on_one_scale
 from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesReasons, Recommender
@@ -73,6 +74,12 @@ class Fusion(CatalogueScorer[FusionConfig]):
         """The weight of each member by name, the heaviest at 1 when they were fitted."""
         self.items  # noqa: B018 - raises NotFittedError
         return {member.name: float(weight) for member, weight in zip(self._taking_part, self._weights, strict=True)}
+
+    def settled(self) -> "Fusion":
+        """An unfitted fusion of those who took part, with the fitted weights given; it needs no validation data."""
+        weights = self.weights
+        kept = [member.model_copy(update={"weight": weights[member.name]}) for member in self._taking_part if weights[member.name] > 0]
+        return Fusion(self.config.model_copy(update={"members": tuple(kept)}))
 
     def reason(self, query: Query, item_id: ItemId) -> str:
         """What a member says in words of its own, heaviest first."""
@@ -165,7 +172,7 @@ def _fitted(members: Sequence[Member], train: Dataset, *, run: Run) -> list[tupl
     """The members that could be fitted, with what they learnt."""
     fitted: list[tuple[Member, CatalogueRecommender]] = []
     for member in members:
-        recommender = _built(member)
+        recommender = build(member.name, member.config, where=f"members.{member.name}")
         try:
             fitted.append((member, _scoring_all(recommender.fit(train, run=run), member.name)))
         except (DataError, BudgetError, MissingExtraError) as error:
@@ -175,13 +182,6 @@ def _fitted(members: Sequence[Member], train: Dataset, *, run: Run) -> list[tupl
     if not fitted:
         raise DataError("no member of the fusion could be fitted", hint="name one that needs nothing but events, such as cooccurrence")
     return fitted
-
-
-def _built(member: Member) -> Recommender:
-    kind = registry.find("leanrec.recommenders", member.name)
-    settings: type[Config] | None = getattr(kind, "Config", None)
-    recommender: Recommender = kind() if settings is None else kind(settings.parse(member.config, where=f"members.{member.name}"))
-    return recommender
 
 
 def _scoring_all(recommender: Recommender, name: str) -> CatalogueRecommender:

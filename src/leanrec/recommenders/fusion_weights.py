@@ -37,16 +37,14 @@ class Pools:
 
 
 def on_one_scale(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
-    """(B, N) scores of one member, as log(1 + s x) / log(1 + s) of x in [0, 1], s = 1000.
+    """(B, N) scores of one member, as log(1 + s x) / log(1 + s) of x, mostly in [0, 1], s = 1000.
 
-    x is the distance above the median of the row over that of the best item that is not in the history (`seen`); what lies below the
-    median is 0. A sum of logarithms is a product: an item that several members like passes one that a single member loves.
+    x is the distance above the median of the row over that of the best item that is not in the history (`seen`), whose items may pass
+    1; what lies below the median is 0. A sum of logarithms is a product: an item that several members like passes one that a single member loves.
     """
     scaled = scores - np.median(scores[:, :: max(1, scores.shape[1] // MEDIAN_SAMPLE)], axis=1, keepdims=True)
     np.maximum(scaled, 0.0, out=scaled)
-    for number, rows in enumerate(seen):
-        scaled[number, rows] = 0.0
-    best = scaled.max(axis=1, keepdims=True)
+    best = np.array([_best_unseen(row, rows) for row, rows in zip(scaled, seen, strict=True)], dtype=np.float32)[:, None]
     scaled *= SHARPNESS / np.maximum(best, np.finfo(np.float32).tiny)
     np.log1p(scaled, out=scaled)
     scaled /= np.float32(np.log1p(SHARPNESS))
@@ -85,6 +83,14 @@ def fit_weights(pools: Pools, metric: Metric) -> tuple[FloatArray, float]:
         if best == before:
             break
     return weights / weights.max(), best
+
+
+def _best_unseen(scaled: FloatArray, seen: Rows) -> float:
+    kept = scaled[seen]
+    scaled[seen] = 0.0
+    best = float(scaled.max())
+    scaled[seen] = kept
+    return best
 
 
 def _best_along(pools: Pools, weights: FloatArray, member: int, best: float, metric: Metric) -> tuple[FloatArray, float]:

@@ -11,12 +11,15 @@ from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
 from leanrec.data.dataset import Dataset
 from leanrec.data.ids import ItemId, UserId
 from leanrec.data.query import Query
+from leanrec.data.snapshot import Snapshot
 from leanrec.errors import ArtifactError
 from leanrec.features.histories import Histories
 from leanrec.recommenders.protocol import Recommender
 
 RECOMMENDER_FOLDER = "recommender"
 DATASET_FOLDER = "dataset"
+SNAPSHOT_FOLDER = "snapshot"
+"""What the server opens instead of the data set, without Polars."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,7 @@ class Model:
         with writing_folder(Path(folder)) as draft:
             self.recommender.save(draft / RECOMMENDER_FOLDER)
             self.dataset.save(draft / DATASET_FOLDER)
+            Snapshot.of(self.dataset).save(draft / SNAPSHOT_FOLDER)
             config = {"recommender": self.name, "proof": dict(self.proof)}
             save_into(draft, Manifest(kind="model", config=config, parents=(self.dataset.fingerprint,)))
 

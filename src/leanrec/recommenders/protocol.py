@@ -86,3 +86,12 @@ class GivesReasons(Protocol):
     def reason(self, query: Query, item_id: ItemId) -> str:
         """Why, in words for the user; empty when the method has none of its own for this item."""
         ...
+
+
+@runtime_checkable
+class LearnsFromValidation(Protocol):
+    """A recommender that chooses settings on validation data, and can be fitted to everything with the choice kept."""
+
+    def settled(self) -> Recommender:
+        """The same, unfitted, with what validation taught fixed in its settings. Raises `NotFittedError` before fit."""
+        ...

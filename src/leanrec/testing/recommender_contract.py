@@ -1,0 +1,195 @@
+"""The contract suite of recommenders: every promise of the protocol, tried out on one data set.
+
+A plug-in's author calls `check_recommender(MyRecommender, dataset)` in a test; it raises `AssertionError` naming the broken promise.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from leanrec.data.acts import is_act
+from leanrec.data.dataset import Dataset
+from leanrec.data.query import Query, Recommendations
+from leanrec.errors import ArtifactError, ConfigError, NotFittedError, UnknownIdError
+from leanrec.recommenders.protocol import Recommender, SimilarItems
+from leanrec.testing.expecting import expect_error, require
+from leanrec.training.run import Run
+
+Factory = Callable[[], Recommender]
+
+NUM_QUERIES = 12
+UNKNOWN = "\x00an id that nobody has"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One fitted recommender and what to ask it."""
+
+    factory: Factory
+    fitted: Recommender
+    train: Dataset
+    valid: Dataset | None
+    queries: tuple[Query, ...]
+
+
+def check_recommender(factory: Factory, train: Dataset, *, valid: Dataset | None = None) -> None:
+    """Raise `AssertionError` naming the first promise that the recommender breaks.
+
+    `factory` makes a fresh one with default settings; `train` needs ten items and a few users; `valid` holds their later events.
+    """
+    case = _fitted_case(factory, train, valid)
+    for promise in PROMISES:
+        promise(case)
+    if isinstance(case.fitted, SimilarItems):
+        _knows_similar_items(case)
+
+
+def _fitted_case(factory: Factory, train: Dataset, valid: Dataset | None) -> Case:
+    before = train.events.clone()
+    fitted = factory()
+    require(isinstance(fitted, Recommender), "it lacks a method of the protocol Recommender")
+    returned = fitted.fit(train, valid=valid, run=Run())
+    require(returned is fitted, "fit returns the recommender itself")
+    require(train.events.equals(before), "fit leaves its input as it was")
+    return Case(factory=factory, fitted=fitted, train=train, valid=valid, queries=_queries(train))
+
+
+def _queries(train: Dataset) -> tuple[Query, ...]:
+    acts = train.events.filter(pl.Series(is_act(train)))
+    chosen = acts.group_by("user_row", maintain_order=True).agg("item_row").head(NUM_QUERIES)
+    return tuple(
+        Query(user_id=train.users.ids[user], history=tuple(train.items.ids[row] for row in rows))
+        for user, rows in zip(chosen["user_row"].to_list(), chosen["item_row"].to_list(), strict=True)
+    )
+
+
+def _refuses_before_fit(case: Case) -> None:
+    fresh = case.factory()
+    query = case.queries[0]
+    expect_error(NotFittedError, lambda: fresh.recommend([query], k=1), "recommend before fit")
+    expect_error(NotFittedError, lambda: fresh.score(query, [case.train.items.ids[0]]), "score before fit")
+    with tempfile.TemporaryDirectory() as folder:
+        expect_error(NotFittedError, lambda: fresh.save(Path(folder) / "unfitted"), "save before fit")
+
+
+def _repeats_itself(case: Case) -> None:
+    again = case.factory().fit(case.train, valid=case.valid, run=Run())
+    require(_lists(again, case) == _lists(case.fitted, case), "the same seed and data give the same answers")
+
+
+def _answers_in_order(case: Case) -> None:
+    for query, answer in zip(case.queries, _lists(case.fitted, case), strict=True):
+        scores = [item.score for item in answer.items]
+        require(len(scores) <= 10, "at most k items are answered")
+        require(all(np.isfinite(scores)), "scores are finite")
+        require(scores == sorted(scores, reverse=True), "scores fall")
+        require(len(set(answer.item_ids)) == len(scores), "no item is answered twice")
+        require(all(item in case.train.items for item in answer.item_ids), "all items are from the catalogue")
+        require(not set(answer.item_ids) & set(query.history), "no seen item is answered")
+        require(answer.user_id == query.user_id, "the answer names who asked")
+
+
+def _answers_alone_as_together(case: Case) -> None:
+    alone = [case.fitted.recommend([query], k=10)[0] for query in case.queries]
+    require(alone == _lists(case.fitted, case), "a query is answered alike alone and among others")
+    require(case.fitted.recommend([], k=10) == [], "no queries, no answers")
+
+
+def _heeds_k(case: Case) -> None:
+    query = case.queries[0]
+    everything = case.fitted.recommend([query], k=len(case.train.items) + 5, exclude_seen=False)[0]
+    require(len(everything.items) == len(case.train.items), "k above the catalogue gives what there is")
+    require(len(case.fitted.recommend([query], k=1)[0].items) == 1, "k = 1 gives one item")
+    expect_error(ConfigError, lambda: case.fitted.recommend([query], k=0), "k = 0")
+    expect_error(ConfigError, lambda: case.fitted.recommend([query], k=-1), "k = -1")
+
+
+def _answers_strangers(case: Case) -> None:
+    for query in (Query(), Query(user_id=UNKNOWN), Query(user_id=UNKNOWN, history=(UNKNOWN,))):
+        answer = case.fitted.recommend([query], k=5)[0]
+        require(len(answer.items) == min(5, len(case.train.items)), "an empty or unknown history is answered")
+        require(answer.cold, "an answer without a known history is marked cold")
+    known = case.fitted.recommend([Query(user_id=case.queries[0].user_id, history=(UNKNOWN, *case.queries[0].history))], k=5)[0]
+    require(not known.cold, "an unknown item in a known user's history does not make them cold")
+
+
+def _heeds_candidates(case: Case) -> None:
+    candidates = case.train.items.ids[:6]
+    answer = case.fitted.recommend([Query(candidates=(*candidates, UNKNOWN))], k=10)[0]
+    require(set(answer.item_ids) == set(candidates), "candidates are answered and nothing else; unknown ones are left out")
+    query = Query(user_id=case.queries[0].user_id, history=case.queries[0].history, candidates=candidates)
+    answer = case.fitted.recommend([query], k=10, exclude_seen=False)[0]
+    require(set(answer.item_ids) == set(candidates), "candidates are answered for a known user")
+    require(case.fitted.recommend([Query(candidates=())], k=10)[0].items == (), "no candidates, no items")
+    expect_error(ConfigError, lambda: case.fitted.recommend([Query(filters=("a=b",))], k=1), "filters that nobody resolved")
+
+
+def _heeds_exclusions(case: Case) -> None:
+    query = case.queries[0]
+    best = case.fitted.recommend([query], k=3)[0].item_ids
+    without = Query(user_id=query.user_id, history=query.history, exclude=(*best, UNKNOWN))
+    require(not set(case.fitted.recommend([without], k=10)[0].item_ids) & set(best), "excluded items are not answered")
+
+
+def _scores_as_it_recommends(case: Case) -> None:
+    query = case.queries[0]
+    answer = case.fitted.recommend([query], k=10)[0]
+    scores = case.fitted.score(query, answer.item_ids)
+    require(scores.dtype == np.float32 and scores.shape == (len(answer.items),), "score gives one float32 per item")
+    require(bool(np.allclose(scores, [item.score for item in answer.items], rtol=1e-5, atol=1e-7)), "score agrees with recommend")
+    expect_error(UnknownIdError, lambda: case.fitted.score(query, [UNKNOWN]), "scoring an unknown item")
+
+
+def _survives_saving(case: Case) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "saved"
+        case.fitted.save(folder)
+        case.fitted.save(folder)
+        loaded = type(case.fitted).load(folder)
+        require(_lists(loaded, case) == _lists(case.fitted, case), "save and load give the same answers")
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            content = path.read_bytes()
+            path.write_bytes(_with_one_byte_changed(content))
+            expect_error(ArtifactError, lambda: type(case.fitted).load(folder), f"loading with {path.name} damaged")
+            path.write_bytes(content)
+        expect_error(ArtifactError, lambda: type(case.fitted).load(Path(parent) / "nowhere"), "loading a folder that is not there")
+
+
+def _knows_similar_items(case: Case) -> None:
+    fitted = case.fitted
+    assert isinstance(fitted, SimilarItems)
+    for item_id in case.train.items.ids[:5]:
+        answer = fitted.similar(item_id, k=5)
+        scores = [item.score for item in answer.items]
+        require(len(scores) <= 5 and item_id not in answer.item_ids, "similar gives at most k items, without the item itself")
+        require(scores == sorted(scores, reverse=True), "similar items stand nearest first")
+        require(all(item in case.train.items for item in answer.item_ids), "similar items are from the catalogue")
+    expect_error(UnknownIdError, lambda: fitted.similar(UNKNOWN, k=5), "similar to an unknown item")
+    expect_error(ConfigError, lambda: fitted.similar(case.train.items.ids[0], k=0), "similar with k = 0")
+
+
+def _lists(recommender: Recommender, case: Case) -> list[Recommendations]:
+    return recommender.recommend(case.queries, k=10)
+
+
+def _with_one_byte_changed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+PROMISES: tuple[Callable[[Case], None], ...] = (
+    _refuses_before_fit,
+    _repeats_itself,
+    _answers_in_order,
+    _answers_alone_as_together,
+    _heeds_k,
+    _answers_strangers,
+    _heeds_candidates,
+    _heeds_exclusions,
+    _scores_as_it_recommends,
+    _survives_saving,
+)

@@ -1,0 +1,60 @@
+"""Every registered recommender keeps every promise of the protocol."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import polars as pl
+import pytest
+
+from leanrec import registry
+from leanrec.data.events import EventLog
+from leanrec.data.query import Query, Recommendations
+from leanrec.data.split import Split, split_leave_one_out
+from leanrec.data.world import World, WorldConfig
+from leanrec.recommenders.protocol import Incremental
+from leanrec.testing.incremental_contract import check_incremental
+from leanrec.testing.recommender_contract import check_recommender
+
+GROUP = "leanrec.recommenders"
+
+
+@cache
+def world() -> World:
+    return World.generate(WorldConfig(), seed=0)
+
+
+@cache
+def split() -> Split:
+    return split_leave_one_out(world().dataset)
+
+
+@pytest.mark.parametrize("name", registry.names(GROUP))
+def test_recommender_keeps_the_contract(name: str) -> None:
+    check_recommender(registry.find(GROUP, name), split().train, valid=split().valid)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names(GROUP) if issubclass(registry.find(GROUP, name), Incremental)])
+def test_appending_equals_refitting(name: str) -> None:
+    check_incremental(registry.find(GROUP, name), world().log)
+
+
+def test_appending_equals_refitting_where_only_the_order_is_known() -> None:
+    frame = world().log.frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("timestamp"))
+    check_incremental(registry.find(GROUP, "cooccurrence"), EventLog(frame=frame, time_quality="order"))
+
+
+def test_some_recommender_appends_and_several_know_similar_items() -> None:
+    kinds = [registry.find(GROUP, name) for name in registry.names(GROUP)]
+    assert any(issubclass(kind, Incremental) for kind in kinds)
+    assert sum(hasattr(kind, "similar") for kind in kinds) >= 5
+
+
+def test_contract_catches_a_recommender_that_answers_seen_items() -> None:
+    popularity = registry.find(GROUP, "popularity")
+
+    class Forgetful(popularity):  # type: ignore[misc, valid-type]
+        def recommend(self, queries: Sequence[Query], *, k: int = 10, exclude_seen: bool = True) -> list[Recommendations]:
+            return super().recommend(queries, k=k, exclude_seen=False)
+
+    with pytest.raises(AssertionError, match="no seen item"):
+        check_recommender(Forgetful, split().train)
