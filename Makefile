@@ -64,7 +64,7 @@ bench-baselines: setup
 	@$(BIN)/python benchmarks/baselines.py $(ARGS)
 
 docs: setup
-	@$(BIN)/python docs/write_figures.py
+	@$(BIN)/python docs/write_docs.py
 
 # The wheel is built, installed into a clean environment outside the repository, and used there.
 wheel-test: setup $(WHEELS)/.ready

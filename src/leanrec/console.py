@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -70,18 +70,30 @@ def track(values: Iterable[Value], description: str, *, total: int | None = None
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table for people: the first column to the left, figures to the right."""
-    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    """A table for people: words to the left, figures to the right, and the first column never cut."""
+    body = [list(row) for row in rows]
+    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        result.add_column(column, justify="left" if number == 0 else "right")
-    for row in rows:
+        is_figure = number > 0 and all(_is_figure(row[number]) for row in body)
+        result.add_column(column, justify="right" if is_figure else "left", no_wrap=number == 0)
+    for row in body:
         result.add_row(*row)
     return result
 
 
+def output() -> Console:
+    """Where results are printed: as wide as the terminal, or 140 characters where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 140, markup=False, highlight=False)
+
+
+def _is_figure(text: str) -> bool:
+    return text[:1] in "+-.0123456789" and not any(letter.isalpha() for letter in text.replace("e", ""))
+
+
 def dress_logs(level: int = logging.INFO) -> None:
     """Show leanrec's log lines on standard error; the library itself never does."""
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("leanrec")
     logger.handlers = [handler]
     logger.setLevel(level)

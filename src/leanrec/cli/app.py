@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from leanrec.cli import asking, house, making
+from leanrec.cli.asking import explain, recommend, similar
+from leanrec.cli.house import doctor, list_names
+from leanrec.cli.making import data, demo, fit, inspect, prove
 
 app = typer.Typer(
     name="leanrec",
@@ -30,9 +32,7 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (making.demo, making.data, making.inspect, making.fit, making.prove):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain):
     app.command()(verb)
-for verb in (asking.recommend, asking.similar, asking.explain):
-    app.command()(verb)
-app.command(name="list")(house.list_names)
-app.command()(house.doctor)
+app.command(name="list")(list_names)
+app.command()(doctor)

@@ -19,9 +19,7 @@ Memory = Annotated[float | None, typer.Option(help="Budget: gigabytes of main me
 TopK = Annotated[int, typer.Option("--k", help="Items in each list.")]
 
 
-def settings_of(
-    config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None
-) -> RunSettings:
+def settings_of(config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None) -> RunSettings:
     """Settings from file, overrides and budget flags, in that order."""
     budget = {"minutes": minutes, "memory_gb": memory}
     flags = [f"budget.{name}={value}" for name, value in budget.items() if value is not None]

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
 
-from leanrec.console import table
+from leanrec.console import output, table
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.query import Recommendations
 
@@ -19,14 +18,12 @@ def print_json(content: Any) -> None:  # Any: whatever JSON holds
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on standard output."""
-    Console().print(table(title, columns, rows))
+    output().print(table(title, columns, rows))
 
 
 def print_answer(answer: Recommendations, catalogue: Catalogue) -> None:
     """One list with titles, scores, sources and reasons."""
     who = f"user {answer.user_id}" if answer.user_id is not None else "an anonymous session"
     cold = " (cold: nothing was known of this user)" if answer.cold else ""
-    rows = [
-        (item.item_id, catalogue.title(item.item_id), f"{item.score:.4g}", item.source, item.reason or "-") for item in answer.items
-    ]
+    rows = [(item.item_id, catalogue.title(item.item_id), f"{item.score:.4g}", item.source, item.reason or "-") for item in answer.items]
     print_table(f"For {who}{cold}", ("item", "title", "score", "source", "reason"), rows)

@@ -1,11 +1,11 @@
 """The ladder: run every rung, cheapest first, keep what earns its cost, and recommend the cheapest that nothing beats.
 
-How it is decided. Half of the validation users, drawn by the seed, are left to recommenders that tune themselves; the other half
-choose, so that no rung is judged on answers it was tuned on. Each rung is compared with the best so far by the 95 % interval of the
-paired difference over the choosing users, and takes its place when that interval lies above zero. Recommended is the cheapest rung
-that no other rung, later or earlier, beats beyond its interval; the one with the highest mean is never beaten, so there always is
-one. Cheap is the order in which rungs are given; where measured CPU-seconds contradict it clearly, a note says so. The test chooses
-nothing: every rung's figure on it is reported, and so is what the recommended rung gains over the first.
+How it is decided. Where any rung learns from validation, half of the validation users, drawn by the seed, are left to that and the
+other half choose, so that no rung is judged on answers it was tuned on; else all of them choose. Each rung is compared with the best
+so far by the 95 % interval of the paired difference over the choosing users, and takes its place when that interval lies above zero.
+Recommended is the cheapest rung that no other rung, later or earlier, beats beyond its interval; the one with the highest mean is
+never beaten, so there always is one. Cheap is the order in which rungs are given; where measured CPU-seconds contradict it clearly, a
+note says so. The test chooses nothing: every rung's figure on it is reported, and so is what the recommended rung gains over the first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from leanrec import registry
-from leanrec.config import Config
 from leanrec.console import ProgressBar
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import Holdout, check_holdout
@@ -30,7 +28,8 @@ from leanrec.evaluation.uncertainty import bootstrap_means, paired_difference
 from leanrec.metrics.accuracy import Metric, parse_metric, parse_metrics
 from leanrec.metrics.ranking import FloatArray
 from leanrec.metrics.report import Cost, Report
-from leanrec.recommenders.protocol import Recommender
+from leanrec.recommenders.building import build
+from leanrec.recommenders.protocol import LearnsFromValidation, Recommender
 from leanrec.training.run import Run
 
 MAX_USERS = 20_000
@@ -53,7 +52,8 @@ class Trial:
     split: Split
     choosing: Holdout
     testing: Holdout
-    tuning: Dataset
+    tuning: Dataset | None
+    """Validation events of users who do not choose; absent when no rung learns from them."""
     metric: Metric
     metrics: tuple[Metric, ...]
     run: Run
@@ -96,7 +96,9 @@ def prove(
     `max_users` users are sampled, in each part. Raises `DataError` when no rung could be measured.
     """
     _require_distinct(rungs)
-    trial = _trial(split, metric=parse_metric(metric), metrics=metrics, run=run or Run(), max_users=max_users)
+    chosen_by, others = parse_metric(metric), parse_metrics(metrics)
+    all_metrics = others if chosen_by in others else (chosen_by, *others)
+    trial = _trial(split, metric=chosen_by, metrics=all_metrics, is_tuned=_is_tuned(rungs), run=run or Run(), max_users=max_users)
     results: list[RungResult] = []
     measured: list[Measured] = []
     with ProgressBar("proving", total=len(rungs)) as bar:
@@ -123,33 +125,45 @@ def choose(measured: Sequence[Measured], *, seed: int) -> Measured:
     raise AssertionError("the rung with the highest mean cannot be beaten")
 
 
-def _trial(split: Split, *, metric: Metric, metrics: Sequence[Metric | str], run: Run, max_users: int) -> Trial:
+def _is_tuned(rungs: Sequence[Rung]) -> bool:
+    """Whether any rung learns from validation; builds each once, so a wrong setting shows before the work begins."""
+    return sum(_learns_from_validation(rung) for rung in rungs) > 0
+
+
+def _learns_from_validation(rung: Rung) -> bool:
+    try:
+        return isinstance(build(rung.name, rung.config), LearnsFromValidation)
+    except MissingExtraError:
+        return False
+
+
+def _trial(split: Split, *, metric: Metric, metrics: tuple[Metric, ...], is_tuned: bool, run: Run, max_users: int) -> Trial:
     valid, test, rng = split.holdout("valid"), split.holdout("test"), run.rng()
     order = rng.permutation(len(valid))
-    tuning_users = valid.user_rows[order[: len(valid) // 2]]
-    choosing = valid.take(np.sort(order[len(valid) // 2 :][:max_users]))
+    num_tuning = len(valid) // 2 if is_tuned else 0
+    tuning_users = valid.user_rows[order[:num_tuning]]
+    choosing = valid.take(np.sort(order[num_tuning:][:max_users]))
     if len(choosing) < 2:
         raise EmptySplitError(f"{len(valid)} validation users are too few to choose by", hint="hold out more, or bring more data")
     testing = test.take(np.sort(rng.permutation(len(test))[:max_users]))
     for holdout in (choosing, testing):
         check_holdout(holdout, split.train)
-    chosen = parse_metrics(metrics)
     return Trial(
         split=split,
         choosing=choosing,
         testing=testing,
-        tuning=split.valid.subset(np.isin(split.valid.column("user_row"), tuning_users)),
+        tuning=split.valid.subset(np.isin(split.valid.column("user_row"), tuning_users)) if is_tuned else None,
         metric=metric,
-        metrics=chosen if metric in chosen else (metric, *chosen),
+        metrics=metrics,
         run=run,
     )
 
 
 def _measure(rung: Rung, trial: Trial, *, best: Measured | None) -> Measured | RungResult:
-    recommender = _built(rung)
-    if isinstance(recommender, PredictsRatings) and not has_ratings(trial.split.train):
-        return RungResult(name=rung.name, config=rung.config, skipped="it learns from ratings, and the training events hold none")
     try:
+        recommender = build(rung.name, rung.config)
+        if isinstance(recommender, PredictsRatings) and not has_ratings(trial.split.train):
+            return RungResult(name=rung.name, config=rung.config, skipped="it learns from ratings, and the training events hold none")
         spent = spend(lambda: recommender.fit(trial.split.train, valid=trial.tuning, run=trial.run), num_threads=trial.run.num_threads)
     except (BudgetError, MissingExtraError, DataError) as error:
         return RungResult(name=rung.name, config=rung.config, skipped=str(error).replace("\n", "; "))
@@ -162,16 +176,6 @@ def _measure(rung: Rung, trial: Trial, *, best: Measured | None) -> Measured | R
         difference = paired_difference(valid.values, best.valid_values, rng=trial.run.rng())
         result = replace(result, compared_with=best.result.name, difference=difference)
     return Measured(result=result, valid_values=valid.values, test_values=test.values)
-
-
-def _built(rung: Rung) -> Recommender:
-    """The registered recommender with its settings; raises `ConfigError` for unknown names and keys."""
-    kind = registry.find("leanrec.recommenders", rung.name)
-    config: type[Config] | None = getattr(kind, "Config", None)
-    if config is None and rung.config:
-        raise ConfigError(f"{rung.name} takes no settings; found {', '.join(rung.config)}", hint=f"leave [configs.{rung.name}] out")
-    recommender: Recommender = kind() if config is None else kind(config.parse(rung.config, where=f"configs.{rung.name}"))
-    return recommender
 
 
 def _judge(recommender: Recommender, trial: Trial, holdout: Holdout, *, part: Part, cost: Cost) -> Judged:
@@ -205,7 +209,7 @@ def _protocol_notes(trial: Trial) -> list[str]:
     num_valid, num_test = len(trial.split.holdout("valid")), len(trial.split.holdout("test"))
     masked = "history masked" if trial.exclude_seen else "history not masked, since repeats are declared"
     return [
-        f"chosen on {len(trial.choosing)} of {num_valid} validation users; half of them are left to recommenders that tune themselves",
+        f"chosen on {len(trial.choosing)} of {num_valid} validation users" + ("" if trial.tuning is None else "; half of them are left to tuning"),
         f"{len(trial.testing)} of {num_test} test users asked; the whole catalogue ranked, {masked}, ties counted against us",
         f"{trial.run.num_threads} thread(s); memory is the most that the whole process held while fitting",
     ]
@@ -214,12 +218,12 @@ def _protocol_notes(trial: Trial) -> list[str]:
 def _order_notes(results: Sequence[RungResult]) -> list[str]:
     """Where the given order of cost is not what was measured."""
     seconds = [(result.name, (result.valid.cost.fit_cpu_seconds if result.valid else None) or 0.0) for result in results]
-    return [
-        f"{name} took {taken:.1f} CPU-seconds, {later} only {later_taken:.1f}, though it stands later in the ladder"
-        for place, (name, taken) in enumerate(seconds)
-        for later, later_taken in seconds[place + 1 :]
-        if taken > max(1.0, CLEARLY_DEARER * later_taken)
-    ]
+    notes: list[str] = []
+    for place, (name, taken) in enumerate(seconds[:-1]):
+        later, later_taken = min(seconds[place + 1 :], key=lambda entry: entry[1])
+        if taken > max(1.0, CLEARLY_DEARER * later_taken):
+            notes.append(f"{name} took {taken:.1f} CPU-seconds, {later} only {later_taken:.1f}, though it stands later in the ladder")
+    return notes
 
 
 def _require_distinct(rungs: Sequence[Rung]) -> None:

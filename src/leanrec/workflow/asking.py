@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from leanrec.artifact import writing_file
 from leanrec.console import ProgressBar
 from leanrec.data.ids import ItemId, UserId
 from leanrec.data.query import Recommendations
-from leanrec.errors import ConfigError, DataError, UnknownIdError
+from leanrec.errors import ConfigError, DataError, UnknownIdError, did_you_mean
 from leanrec.explaining.attribution import Evidence, with_reasons
 from leanrec.explaining.attribution import explain as explain_by_occlusion
 from leanrec.recommenders.model import Model
@@ -38,19 +38,15 @@ def load(folder: Path | str) -> Model:
     return Model.load(folder)
 
 
-@overload
-def recommend(model: Model, users: UserId | None = ..., **wishes: object) -> Recommendations: ...
-@overload
-def recommend(model: Model, users: Sequence[UserId], **wishes: object) -> list[Recommendations]: ...
-def recommend(model: Model, users: UserId | Sequence[UserId] | None = None, **wishes: object) -> Recommendations | list[Recommendations]:
-    """The answer for one user, or a list of answers for several; the keywords are the fields of `Wishes`."""
-    unknown = set(wishes) - set(Wishes.__dataclass_fields__)
+def recommend(model: Model, user: UserId | None = None, **wishes: Any) -> Recommendations:  # Any: the fields of Wishes
+    """The answer for one user, known or not, each item with its reason; the keywords are the fields of `Wishes`.
+
+    For many users ask `answer`. Raises `ConfigError` for an unknown keyword or k < 1.
+    """
+    unknown = sorted(set(wishes) - set(Wishes.__dataclass_fields__))
     if unknown:
-        raise ConfigError(f"recommend() does not know {sorted(unknown)}", hint=f"known: {', '.join(Wishes.__dataclass_fields__)}")
-    wanted = Wishes(**wishes)  # type: ignore[arg-type]  # the names were checked above, the values are checked where they are used
-    if users is None or isinstance(users, str):
-        return answer(model, [users], wishes=wanted)[0]
-    return answer(model, list(users), wishes=wanted)
+        raise ConfigError(f"recommend() does not know {unknown[0]!r}", hint=did_you_mean(unknown[0], Wishes.__dataclass_fields__))
+    return answer(model, [user], wishes=Wishes(**wishes))[0]
 
 
 def answer(model: Model, users: Sequence[UserId | None], *, wishes: Wishes) -> list[Recommendations]:

@@ -1,0 +1,75 @@
+"""Prove: the same split for every rung, and a report that says which one to take."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from leanrec.data.dataset import Dataset
+from leanrec.data.split import Part, Split, split_by_time_fraction, split_by_user, split_cold_items, split_leave_one_out
+from leanrec.evaluation.ladder import Rung
+from leanrec.evaluation.ladder import prove as climb
+from leanrec.evaluation.ladder_report import LadderReport, RungResult
+from leanrec.recommenders.building import build
+from leanrec.training.run import Run
+from leanrec.workflow.estimate import Estimate, estimate
+from leanrec.workflow.reading import Data, read
+from leanrec.workflow.settings import RunSettings
+
+log = logging.getLogger(__name__)
+
+PARTS: tuple[Part, Part] = ("valid", "test")
+
+
+def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None, to: Path | str | None = None) -> LadderReport:
+    """Run every rung on one split and recommend the cheapest that nothing beats; the report is written to `to` when given."""
+    settings = settings or RunSettings()
+    dataset = read(data, settings=settings, catalogue=catalogue)
+    split = split_for(dataset, settings)
+    _require_known(settings)
+    refused = _foreseen(split, settings).too_long(minutes=settings.budget.minutes)
+    report = climb(
+        split,
+        rungs=[Rung(name=name, config=settings.configs.get(name, {})) for name in settings.rungs if name not in refused],
+        metric=f"ndcg@{settings.k}",
+        metrics=(f"recall@{settings.k}", f"ndcg@{settings.k}", f"mrr@{settings.k}"),
+        run=run_of(settings),
+        max_users=settings.max_users,
+    )
+    skipped = tuple(RungResult(name=name, skipped=reason) for name, reason in refused.items())
+    report = replace(report, results=(*report.results, *skipped))
+    if to is not None:
+        report.save(Path(to))
+    return report
+
+
+def _foreseen(split: Split, settings: RunSettings) -> Estimate:
+    """What the competition will take, told before it starts."""
+    num_asked = sum(min(len(split.holdout(part)), settings.max_users) for part in PARTS)
+    foreseen = estimate(split.train, settings.rungs, num_asked=num_asked)
+    log.info("%s", foreseen.describe())
+    return foreseen
+
+
+def _require_known(settings: RunSettings) -> None:
+    """Every named recommender and setting must exist before anything starts."""
+    for name in (*settings.rungs, *settings.configs):
+        build(name, settings.configs.get(name))
+
+
+def run_of(settings: RunSettings) -> Run:
+    """Seed and budget of a fit."""
+    return Run(seed=settings.seed, budget=settings.budget)
+
+
+def split_for(dataset: Dataset, settings: RunSettings) -> Split:
+    """The split that the settings name; by time where clock times are exact, else leave-one-out."""
+    chosen, rng = settings.split, run_of(settings).rng()
+    valid, test, repeats = chosen.valid_fraction, chosen.test_fraction, chosen.includes_repeats
+    kind = chosen.kind if chosen.kind != "auto" else ("time" if dataset.time_quality == "exact" else "leave-one-out")
+    if kind == "time":
+        return split_by_time_fraction(dataset, valid_fraction=valid, test_fraction=test, includes_repeats=repeats)
+    if kind == "user":
+        return split_by_user(dataset, valid_fraction=valid, test_fraction=test, rng=rng, includes_repeats=repeats)
+    if kind == "cold-items":
+        return split_cold_items(dataset, valid_fraction=valid, test_fraction=test, rng=rng)
+    return split_leave_one_out(dataset, includes_repeats=repeats)

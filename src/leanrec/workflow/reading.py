@@ -1,0 +1,66 @@
+"""Read anything into a data set: a path, a URL, a frame, or a data set that is one already; cleaned and counted."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from leanrec.data.clean import Cleaned, clean
+from leanrec.data.dataset import Dataset
+from leanrec.data.inspection import Inspection, inspect_data
+from leanrec.data.sources.columns import MappingGuess
+from leanrec.data.sources.frames import guess_frame, read_frame
+from leanrec.data.sources.opening import guess_columns
+from leanrec.data.sources.opening import read as read_source
+from leanrec.data.sources.protocol import Reading
+from leanrec.workflow.settings import RunSettings
+
+log = logging.getLogger(__name__)
+
+Data = Any  # Any: a path, a URL, a Dataset, or any frame that speaks Arrow, which has no common parent
+
+
+def read(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None) -> Dataset:
+    """A clean data set; raises `DataError` naming file, place, what is allowed and what to do."""
+    return data if isinstance(data, Dataset) else dataset_of(read_clean(data, settings=settings, catalogue=catalogue))
+
+
+def read_clean(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None) -> Cleaned:
+    """What was read, after cleaning, with every step counted."""
+    settings = settings or RunSettings()
+    reading = _reading(data, settings=settings, catalogue=catalogue)
+    return clean(reading, settings.cleaning)
+
+
+def dataset_of(cleaned: Cleaned) -> Dataset:
+    """Cross from ids to rows."""
+    return Dataset.build(cleaned.log, catalogue=cleaned.catalogue, relations=cleaned.relations, user_attributes=cleaned.user_attributes)
+
+
+def inspect(data: Data, *, to: Path, settings: RunSettings | None = None, catalogue: str | None = None) -> Inspection:
+    """Statistics of the data, with an HTML report at `to`; rows set aside stand beside it in quarantine.parquet."""
+    from leanrec.data.inspection_page import write_page
+
+    cleaned = read_clean(data, settings=settings, catalogue=catalogue)
+    inspection = inspect_data(cleaned)
+    write_page(inspection, to)
+    if len(cleaned.quarantine):
+        cleaned.quarantine.save(Path(to).with_name("quarantine.parquet"))
+    return inspection
+
+
+def _reading(data: Data, *, settings: RunSettings, catalogue: str | None) -> Reading:
+    if isinstance(data, str | Path):
+        _show(lambda: guess_columns(str(data), columns=settings.columns), settings)
+        return read_source(str(data), columns=settings.columns, catalogue=catalogue)
+    _show(lambda: guess_frame(data, settings.columns), settings)
+    return read_frame(data, settings.columns)
+
+
+def _show(guess: Callable[[], MappingGuess | None], settings: RunSettings) -> None:
+    """What the columns were taken for, before anything is read by it."""
+    if settings.columns is not None and {"user", "item"} <= set(settings.columns.stated):
+        return
+    found = guess()
+    if found is not None:
+        log.info("%s", found.describe())

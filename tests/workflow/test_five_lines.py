@@ -1,0 +1,94 @@
+"""Five lines of Python do what the command line does, from any frame; and importing loads nothing heavy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+
+import leanrec
+from leanrec.data.world import World, WorldConfig
+from leanrec.errors import ConfigError, UnknownIdError
+
+SETTINGS = leanrec.RunSettings(rungs=("popularity", "cooccurrence"))
+
+
+@pytest.fixture(scope="module")
+def orders() -> pl.DataFrame:
+    world = World.generate(WorldConfig(num_users=60, num_items=40), seed=2)
+    return world.log.frame.filter(pl.col("event") == "click").select(
+        user=pl.col("user_id").cast(pl.String), item=pl.col("item_id").cast(pl.String), time=pl.from_epoch("timestamp", time_unit="us")
+    )
+
+
+def test_five_lines(orders: pl.DataFrame, tmp_path: Path) -> None:
+    model = leanrec.fit(orders, settings=SETTINGS)
+    answer = leanrec.recommend(model, "u00001", k=5)
+    model.save(tmp_path / "model")
+    again = leanrec.recommend(leanrec.load(tmp_path / "model"), "u00001", k=5)
+    assert answer == again
+    assert len(answer.items) == 5
+    assert all(item.reason for item in answer.items)
+
+
+def test_every_kind_of_frame_gives_the_same_data(orders: pl.DataFrame) -> None:
+    expected = leanrec.read(orders).fingerprint
+    frame = pd.DataFrame(orders.to_dict(as_series=False))
+    assert leanrec.read(frame).fingerprint == expected
+    assert leanrec.read(orders.to_arrow()).fingerprint == expected
+    assert leanrec.read(duckdb.sql("SELECT * FROM frame")).fingerprint == expected
+
+
+def test_a_named_recommender_is_taken_without_competition(orders: pl.DataFrame) -> None:
+    model = leanrec.fit(orders, recommender="item-knn")
+    assert (model.name, model.proof) == ("item-knn", {})
+    assert leanrec.similar(model, "i00001", k=3).items
+    assert leanrec.explain(model, "i00001", user_id="u00001").item_id == "i00001"
+
+
+def test_a_fusion_keeps_its_fitted_weights_when_fitted_to_everything(orders: pl.DataFrame) -> None:
+    model = leanrec.fit(orders, recommender="fusion")
+    assert all(member.weight is not None for member in model.recommender.config.members)  # type: ignore[attr-defined]  # a fusion's own
+
+
+def test_a_stranger_is_cold_even_with_a_session(orders: pl.DataFrame) -> None:
+    model = leanrec.fit(orders, recommender="cooccurrence")
+    assert leanrec.recommend(model, "nobody").cold
+    assert leanrec.recommend(model, "nobody", history=("i00001",)).cold
+    assert not leanrec.recommend(model, history=("i00001",)).cold
+    with pytest.raises(UnknownIdError, match="no history to explain"):
+        leanrec.explain(model, "i00001", user_id="nobody")
+
+
+def test_a_misspelt_wish_is_refused(orders: pl.DataFrame) -> None:
+    model = leanrec.fit(orders, recommender="popularity")
+    with pytest.raises(ConfigError, match="did you mean 'filters'"):
+        leanrec.recommend(model, "u00001", filter=("a=b",))
+
+
+def test_the_same_seed_gives_the_same_proof(orders: pl.DataFrame) -> None:
+    first, again = (leanrec.prove(orders, settings=SETTINGS) for _ in range(2))
+    assert [result.valid and result.valid.metrics for result in first.results] == [result.valid and result.valid.metrics for result in again.results]
+
+
+def test_importing_leanrec_loads_nothing_heavy() -> None:
+    code = "import sys, leanrec; print(sorted({'torch', 'transformers', 'polars', 'numpy', 'scipy', 'pydantic', 'implicit'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_fitting_and_asking_load_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys, leanrec\nfrom leanrec.data.world import World, WorldConfig\n"
+        "dataset = World.generate(WorldConfig(num_users=30, num_items=20)).dataset\n"
+        "model = leanrec.fit(dataset, recommender='fusion')\nleanrec.recommend(model, 'u00001')\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = leanrec.fitt
