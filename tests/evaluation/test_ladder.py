@@ -72,22 +72,30 @@ def test_every_rung_states_its_cost(split: Split) -> None:
     assert cost.fit_cpu_seconds is not None
 
 
-def test_tuning_never_sees_the_users_who_choose(split: Split, kinds: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Dataset] = []
+@pytest.mark.parametrize("learns", [True, False])
+def test_tuning_never_sees_the_users_who_choose(learns: bool, split: Split, kinds: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Dataset | None] = []
     fit = kinds["upwards"].fit
 
-    def spying(self: object, train: Dataset, *, valid: Dataset, run: Run) -> object:
+    def spying(self: object, train: Dataset, *, valid: Dataset | None, run: Run) -> object:
         seen.append(valid)
         return fit(self, train, valid=valid, run=run)
 
     monkeypatch.setattr(kinds["upwards"], "fit", spying)
-    report = prove(split, rungs=[Rung(name="upwards")])
+    if learns:
+        monkeypatch.setattr(kinds["level"], "settled", lambda self: self, raising=False)
+    report = prove(split, rungs=[Rung(name="upwards"), Rung(name="level")])
     assert report["upwards"].valid is not None
-    tuning = np.unique(seen[0].column("user_row"))
-    assert len(tuning) == 60
-    assert report["upwards"].valid.num_users == 60
     assert report["upwards"].test is not None
     assert report["upwards"].test.num_users == 120
+    if learns:
+        assert seen[0] is not None
+        assert seen[0].column("user_row").tolist() == sorted(set(seen[0].column("user_row").tolist()))
+        assert len(seen[0]) == 60
+        assert report["upwards"].valid.num_users == 60
+    else:
+        assert all(valid is None for valid in seen)
+        assert report["upwards"].valid.num_users == 120
 
 
 def test_skipped_rungs_are_listed_with_the_reason(split: Split) -> None:
