@@ -1,0 +1,130 @@
+/** Who is asking: a user on record, or a visitor who names titles they like. */
+
+import { searchItems, searchUsers } from "../api.js";
+import { element, icon, nextNumber } from "../dom.js";
+import { day, words } from "../words.js";
+import { attributesInWords } from "./attributes.js";
+import { createCombobox } from "./combobox.js";
+
+const SHOWN_EVENTS = 8;
+
+/**
+ * Mount the person card.
+ * @param {HTMLElement} root
+ * @param {Object} state
+ * @param {Object} actions
+ * @returns {function(Object): void} shows a state
+ */
+export function mountPerson(root, state, actions) {
+  let kind = state.person.kind;
+  const users = userSearch(actions);
+  const titles = titleSearch(actions);
+  const picked = element("ul", { class: "chips", "aria-label": words("taste.heading") });
+  const restart = element("button", { type: "button", class: "button button-quiet", title: words("taste.restart.hint"), on: { click: startOver } }, words("taste.restart"));
+  const past = element("div", { class: "past" });
+  const panels = {
+    visitor: element("div", {}, titles.root, picked, element("p", { class: "small soft" }, words("taste.hint")), restart),
+    user: element("div", {}, users.root, element("p", { class: "small soft", id: "pick-user" }, words("person.pick"))),
+  };
+  const switcher = kindSwitch(kind, choose);
+  root.replaceChildren(switcher.root, panels.visitor, panels.user, past);
+  if (state.person.kind === "user") users.setText(state.person.id);
+
+  function choose(wanted) {
+    kind = wanted;
+    if (wanted === "visitor") actions.chooseVisitor();
+    else if (users.chosen()) actions.chooseUser(users.chosen());
+    else show(lastState);
+  }
+
+  function startOver() {
+    actions.restart();
+    titles.focus();
+  }
+
+  let lastState = state;
+  function show(next) {
+    if (next.person !== lastState.person) kind = next.person.kind;
+    lastState = next;
+    switcher.set(kind);
+    for (const [name, panel] of Object.entries(panels)) panel.hidden = name !== kind;
+    const isAsking = next.person.kind === kind;
+    panels.user.querySelector("#pick-user").hidden = isAsking;
+    picked.hidden = next.taste.length === 0;
+    restart.hidden = next.taste.length === 0 && !next.history?.events.length;
+    picked.replaceChildren(...next.taste.map((item) => chip(item, removeTaste)));
+    past.replaceChildren(...(isAsking && next.history ? pastEvents(next.history.events, next.person.kind) : []));
+  }
+
+  function removeTaste(item) {
+    const index = lastState.taste.findIndex((other) => other.item_id === item.item_id);
+    actions.removeTaste(item.item_id);
+    const left = picked.querySelectorAll("button");
+    if (left.length) left[Math.min(index, left.length - 1)].focus();
+    else titles.focus();
+  }
+
+  show(state);
+  return show;
+}
+
+function kindSwitch(kind, onChoose) {
+  const name = `person-kind-${nextNumber()}`;
+  const radios = ["visitor", "user"].map((value) =>
+    element("input", { type: "radio", name, value, id: `${name}-${value}`, checked: value === kind, on: { change: () => onChoose(value) } }),
+  );
+  const root = element(
+    "fieldset", { class: "segments" }, element("legend", { class: "visually-hidden" }, words("person.heading")),
+    ...radios.flatMap((radio) => [radio, element("label", { for: radio.id }, words(`person.${radio.value}`))]),
+  );
+  return { root, set: (value) => radios.forEach((radio) => (radio.checked = radio.value === value)) };
+}
+
+function userSearch(actions) {
+  let chosen = "";
+  const box = createCombobox({
+    label: words("person.search"),
+    hint: words("person.search.hint"),
+    keepsText: true,
+    search: async (text, signal) =>
+      (await searchUsers(text, signal)).map((user) => ({
+        label: user.user_id, detail: words("person.numEvents", { n: user.num_events }), value: user,
+      })),
+    onChoose: (user) => actions.chooseUser((chosen = user.user_id)),
+  });
+  return { ...box, chosen: () => chosen, setText: (text) => box.setText((chosen = text)) };
+}
+
+function titleSearch(actions) {
+  return createCombobox({
+    label: words("taste.search"),
+    hint: words("taste.search.hint"),
+    keepsText: false,
+    search: async (text, signal) =>
+      (await searchItems(text, { signal })).map((item) => ({ label: item.title || item.item_id, detail: attributesInWords(item.attributes), value: item })),
+    onChoose: (item) => actions.addTaste(item),
+  });
+}
+
+function chip(item, onRemove) {
+  const title = item.title || item.item_id;
+  const button = element("button", { type: "button", "aria-label": words("taste.remove", { title }), on: { click: () => onRemove(item) } }, icon("close"));
+  return element("li", { class: "chip" }, element("span", {}, title), button);
+}
+
+function pastEvents(events, kind) {
+  if (events.length === 0 && kind === "visitor") return [];
+  const heading = element("h3", { class: "label" }, words("person.history"));
+  if (events.length === 0) return [heading, element("p", { class: "small soft" }, words("person.history.empty"))];
+  const lines = events.slice(0, SHOWN_EVENTS).map((event) =>
+    element("li", {}, element("span", { class: "past-title" }, event.title || event.item_id), element("span", { class: "past-event" }, eventInWords(event))),
+  );
+  const more = events.length - SHOWN_EVENTS;
+  return [heading, element("ul", { class: "past-list" }, ...lines), more > 0 && element("p", { class: "small soft" }, words("person.history.more", { n: more }))].filter(Boolean);
+}
+
+function eventInWords({ event, value, timestamp }) {
+  const isRating = event === "rate" && typeof value === "number";
+  const what = isRating ? words("event.rate.value", { value }) : words(`event.${event}`);
+  return timestamp ? `${what} · ${day(timestamp)}` : what;
+}
