@@ -25,3 +25,8 @@ def test_the_strongest_entries_stay_and_the_rest_is_stated(make) -> None:  # typ
     assert pruned.weights.row(1).tolist() == [1.0, 0.0, 0.0]
     assert pruned.weights.row(2).tolist() == [0.0, 0.0, 0.0]
     assert pruned.dropped_share == pytest.approx(2.5 / 6.5)
+
+
+def test_columns_need_not_be_items() -> None:
+    weights = ItemWeights.of_matrix(sp.csr_matrix(DENSE[:, :2]))
+    assert weights.weighted_sum(np.array([0, 1]), np.array([0.5, 2.0])).tolist() == [2.0, 1.0]

@@ -85,6 +85,14 @@ def test_weights_are_fitted_on_validation_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "fusion" / "members" / "cooccurrence" / "manifest.json").is_file()
 
 
+def test_a_settled_fusion_needs_no_validation_and_answers_alike() -> None:
+    split = split_leave_one_out(World.generate(seed=0).dataset)
+    fusion = Fusion().fit(split.train, valid=split.valid)
+    again = fusion.settled().fit(split.train)
+    queries = split.holdout("test").queries[:5]
+    assert again.recommend(queries) == fusion.recommend(queries)
+
+
 def test_a_member_that_was_tampered_with_is_noticed(tmp_path: Path) -> None:
     Fusion(config(cooccurrence=1.0, popularity=1.0)).fit(dataset_of(HISTORIES)).save(tmp_path / "fusion")
     path = tmp_path / "fusion" / "members" / "popularity" / "manifest.json"

@@ -17,7 +17,7 @@ BLOCK_BYTES = 64_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemWeights:
-    """(N, N) float32 in rows: entry (a, b) is what an item a in the history adds to the score of b."""
+    """(N, C) float32 in rows: entry (a, b) is what an item a in the history adds to the score of b; C is N unless b is no item."""
 
     offsets: Rows
     """(N + 1,) where each row begins."""
@@ -25,6 +25,8 @@ class ItemWeights:
     """(E,)"""
     values: FloatArray
     """(E,)"""
+    num_columns: int
+    """C."""
 
     @classmethod
     def of_matrix(cls, matrix: sp.csr_matrix) -> "ItemWeights":
@@ -33,36 +35,54 @@ class ItemWeights:
             offsets=matrix.indptr.astype(np.int64),
             columns=matrix.indices.astype(np.int32),
             values=np.ascontiguousarray(matrix.data, dtype=np.float32),
+            num_columns=matrix.shape[1],
         )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def row(self, item_row: int) -> FloatArray:
-        """(N,) what one item adds to each score."""
-        dense = np.zeros(len(self), dtype=np.float32)
+        """(C,) what one item adds to each score."""
+        dense = np.zeros(self.num_columns, dtype=np.float32)
         start, end = self.offsets[item_row], self.offsets[item_row + 1]
         dense[self.columns[start:end]] = self.values[start:end]
         return dense
 
     def scores(self, histories: Sequence[Rows], *, decay: float, last: int) -> FloatArray:
-        """(B, N): the rows of each history's `last` items summed, weighted by decay^age (0 is the newest).
+        """(B, C): the rows of each history's `last` items summed, weighted by decay^age (0 is the newest).
 
         One query at a time: the sums are the same whoever else is asked for, and there is no sparse product to set up.
         """
-        scores = np.empty((len(histories), len(self)), dtype=np.float32)
+        scores = np.empty((len(histories), self.num_columns), dtype=np.float32)
         for number, history in enumerate(histories):
-            scores[number] = self._scores_of(history[-last:], decay)
+            newest = history[-last:]
+            scores[number] = self.weighted_sum(newest, decay ** np.arange(len(newest) - 1, -1, -1))
         return scores
 
-    def _scores_of(self, history: Rows, decay: float) -> FloatArray:
-        starts = self.offsets[history]
-        lengths = self.offsets[history + 1] - starts
+    def weighted_sum(self, rows: Rows, weights: npt.NDArray[np.floating]) -> FloatArray:
+        """(C,) the chosen rows, each times its weight, summed."""
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-        ages = np.arange(len(history) - 1, -1, -1)
-        weights = self.values[places] * np.repeat(decay**ages, lengths)
-        return np.bincount(self.columns[places], weights=weights, minlength=len(self)).astype(np.float32)
+        values = self.values[places] * np.repeat(weights, lengths)
+        return np.bincount(self.columns[places], weights=values, minlength=self.num_columns).astype(np.float32)
+
+    def influences(self, history: Rows, item_rows: Rows, *, decay: float, last: int) -> FloatArray:
+        """(H, K): what each place of one history adds to the score of each item; 0 before the `last` items."""
+        read = history[-last:]
+        starts = self.offsets[read]
+        lengths = self.offsets[read + 1] - starts
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        wanted = np.full(self.num_columns, -1, np.int32)
+        wanted[item_rows] = np.arange(len(item_rows))
+        columns = wanted[self.columns[places]]
+        hits = np.flatnonzero(columns >= 0)
+        rows = np.searchsorted(ends, hits, side="right")
+        added = np.zeros((len(history), len(item_rows)), np.float32)
+        added[rows + len(history) - len(read), columns[hits]] = self.values[places[hits]] * decay ** (len(read) - 1 - rows)
+        return added
 
     def to_arrays(self) -> Arrays:
         """Three arrays under `weights.*`, for safetensors."""
@@ -70,8 +90,9 @@ class ItemWeights:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "ItemWeights":
-        """The weights that `to_arrays` gave."""
-        return cls(offsets=arrays["weights.offsets"], columns=arrays["weights.columns"], values=arrays["weights.values"])
+        """The square weights that `to_arrays` gave."""
+        offsets = arrays["weights.offsets"]
+        return cls(offsets=offsets, columns=arrays["weights.columns"], values=arrays["weights.values"], num_columns=len(offsets) - 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.building import build
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.fusion_weights import fit_weights, gather_pools, on_one_scale
-from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesReasons, Recommender
+from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesInfluences, GivesReasons, Recommender
 from leanrec.training.run import Run
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,19 @@ class Fusion(CatalogueScorer[FusionConfig]):
                 return words
         return ""
 
+    def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
+        """(H, K) what each place of the history adds to each score: its share of what each member adds, times the member's weight.
+
+        Members that cannot tell are left out; the scale of the sum is bent (see `on_one_scale`), so shares are compared, not scores.
+        """
+        shares = np.zeros((len(history), len(item_rows)), dtype=np.float32)
+        for member, weight in zip(self._members, self._weights, strict=True):
+            if weight > 0 and isinstance(member, GivesInfluences):
+                added = member.influences(history, item_rows)
+                totals = np.abs(added).sum(axis=0)
+                shares += weight * np.divide(added, totals, out=np.zeros_like(added), where=totals > 0)
+        return shares
+
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
         given = [member.weight for member in self.config.members]
         self._require_settings(given, valid)
@@ -117,16 +130,17 @@ class Fusion(CatalogueScorer[FusionConfig]):
             raise ConfigError("every weight of the fusion is 0", hint="give at least one member a weight above 0")
 
     def _rehearse(self, train: Dataset, *, valid: Dataset, run: Run) -> list[Member]:
-        """Fit on `train` without each user's newest event, set the weights by asking with it, and say who took part."""
+        """Fit on `train` without each user's newest event, set the weights by asking with it, and name those whose weight is not 0."""
         rehearsed = _fitted(self.config.members, without_newest(train), run=run)
         holdout = holdout_of(train, valid)
         if len(holdout) > self.config.max_queries:
             holdout = holdout.take(np.sort(run.rng().permutation(len(holdout))[: self.config.max_queries]))
         metric = parse_metric(self.config.metric)
-        self._weights, quality = fit_weights(gather_pools([recommender for _, recommender in rehearsed], holdout), metric)
-        self.figures[f"rehearsed {metric.name}"] = quality
-        log.info("fusion weights %s give %s %.4f in rehearsal", np.round(self._weights, 3).tolist(), metric.name, quality)
-        return [member.model_copy(update={"is_optional": False}) for member, _ in rehearsed]
+        weights, quality = fit_weights(gather_pools([recommender for _, recommender in rehearsed], holdout), metric)
+        self.figures |= {f"rehearsed {metric.name}": quality, **{f"weight of {member.name}": 0.0 for member, _ in rehearsed}}
+        log.info("fusion weights %s give %s %.4f in rehearsal", np.round(weights, 3).tolist(), metric.name, quality)
+        self._weights = weights[weights > 0]
+        return [member.model_copy(update={"is_optional": False}) for (member, _), weight in zip(rehearsed, weights, strict=True) if weight > 0]
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
         fused = np.zeros((len(queries), len(self.items)), dtype=np.float32)

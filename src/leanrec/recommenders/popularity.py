@@ -14,6 +14,7 @@ from leanrec.data.ids import IdMap, ItemId
 from leanrec.data.query import Query
 from leanrec.errors import DataError, did_you_mean
 from leanrec.features.histories import Rows, event_weights
+from leanrec.features.item_weights import ItemWeights
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts, popularity_shares
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
@@ -129,29 +130,25 @@ class CategoryPopularity(CatalogueScorer[CategoryPopularityConfig]):
         num_items, sizes = self._member.shape[0], np.maximum(np.bincount(self._member.indices, minlength=self._member.shape[1]), 1)
         weighted = self._member @ sp.diags(np.log(num_items / sizes).astype(np.float32))
         lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-        self._vectors = (sp.diags(1.0 / np.maximum(lengths, 1e-9)) @ weighted).tocsr().astype(np.float32)
-        self._vectors.eliminate_zeros()
+        vectors = (sp.diags(1.0 / np.maximum(lengths, 1e-9)) @ weighted).tocsr()
+        vectors.eliminate_zeros()
+        self._vectors, self._by_category = ItemWeights.of_matrix(vectors), ItemWeights.of_matrix(vectors.T.tocsr())
         self._popularity: FloatArray = ((1.0 + self._counts) ** self.config.popularity_power).astype(np.float32)
-        self._by_category = self._vectors.T.tocsr()
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
-        interests = sp.vstack([self._interest(history) for history in histories], format="csr")
-        scores: FloatArray = (interests @ self._by_category).toarray().astype(np.float32)
-        scores *= self._popularity
-        for number, query in enumerate(queries):
+        interests = self._vectors.scores(histories, decay=self.config.decay, last=self.config.last)
+        scores = np.empty((len(histories), len(self.items)), dtype=np.float32)
+        for number, (interest, query) in enumerate(zip(interests, queries, strict=True)):
             named = self._named_category(query)
             if named is not None:
                 scores[number] = self._member[:, [named]].toarray().ravel() * self._counts
+            else:
+                liked = np.flatnonzero(interest)
+                scores[number] = self._by_category.weighted_sum(liked, interest[liked]) * self._popularity
         return scores
 
-    def _interest(self, history: Rows) -> sp.csr_matrix:
-        """(1, C) what the newest items of a history are about."""
-        newest = history[-self.config.last :]
-        weights = self.config.decay ** np.arange(len(newest) - 1, -1, -1, dtype=np.float32)
-        return sp.csr_matrix(weights[None, :]) @ self._vectors[newest]
-
     def _is_answerable(self, history: Rows, query: Query) -> bool:
-        return self._named_category(query) is not None or bool(self._vectors[history].nnz)
+        return self._named_category(query) is not None or bool((self._vectors.offsets[history + 1] > self._vectors.offsets[history]).any())
 
     def _named_category(self, query: Query) -> int | None:
         named = query.context.get("category")
