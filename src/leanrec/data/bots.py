@@ -69,9 +69,10 @@ def _clockwork(heavy: pl.DataFrame) -> dict[str, str]:
 
 
 def _hasty(heavy: pl.DataFrame, events_per_day: int) -> dict[str, str]:
-    days = heavy.group_by("user_id", (pl.col("timestamp") // _DAY_US).alias("day")).len().group_by("user_id").agg(pl.col("len").max())
-    over = days.filter(pl.col("len") > events_per_day)
-    return {str(user): f"{count} events in one day" for user, count in over.iter_rows()}
+    """More than `events_per_day` events within any 24 hours."""
+    lasting = pl.col("timestamp").shift(-events_per_day).over("user_id") - pl.col("timestamp")
+    over = heavy.sort("user_id", "timestamp").filter(lasting < _DAY_US)["user_id"].unique().cast(pl.String)
+    return dict.fromkeys(over.to_list(), f"more than {events_per_day} events in 24 hours")
 
 
 def _entropy(counts: pl.Expr) -> pl.Expr:

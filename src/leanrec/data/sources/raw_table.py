@@ -59,8 +59,9 @@ def located_by_content(frame: pl.DataFrame, *, first_row: int) -> Locate:
     """For formats without lines: the row's number (1 is the first) and its values."""
 
     def locate(rows: Rows) -> pl.DataFrame:
-        contents = [str(frame.row(int(row)))[:MAX_CONTENT] for row in rows]
-        return located(rows + first_row, contents)
+        plain = [name for name, dtype in frame.schema.items() if not dtype.is_nested() and dtype != pl.Binary()]
+        texts = frame.select(plain)[rows].select(pl.concat_str(pl.all().cast(pl.String).fill_null(""), separator=", "))
+        return located(rows + first_row, texts.to_series().to_list())
 
     return locate
 
