@@ -8,6 +8,7 @@ import typer
 from leanrec.cli.asking import explain, recommend, similar
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
+from leanrec.cli.serving import keys, models, serve
 
 app = typer.Typer(
     name="leanrec",
@@ -32,7 +33,9 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, serve):
     app.command()(verb)
+app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
 app.command(name="list")(list_names)
 app.command()(doctor)

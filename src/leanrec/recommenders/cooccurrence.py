@@ -101,6 +101,12 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         scores *= self._discount
         return scores
 
+    def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
+        """(H, K) what each place of the history adds to each score."""
+        added = self._weights.influences(history, item_rows, decay=self.config.decay, last=self.config.last)
+        added *= self._discount[item_rows]
+        return added
+
     def _affinity(self, item_row: int) -> FloatArray:
         """Links over the square root of popularity, which is their cosine up to a factor common to all."""
         affinity: FloatArray = (self._weights.row(item_row) / np.sqrt(np.maximum(self._counts, 1))).astype(np.float32)

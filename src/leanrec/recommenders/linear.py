@@ -50,6 +50,10 @@ class LinearItemModel(ItemComparer[LinearSettings]):
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002
         return self._weights.scores(histories, decay=self.config.decay, last=self.config.last)
 
+    def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
+        """(H, K) what each place of the history adds to each score."""
+        return self._weights.influences(history, item_rows, decay=self.config.decay, last=self.config.last)
+
     def _affinity(self, item_row: int) -> FloatArray:
         return self._weights.row(item_row)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from leanrec.data.dataset import Dataset
 from leanrec.data.events import EventLog
-from leanrec.data.ids import IdMap, ItemId
+from leanrec.data.ids import IdMap, ItemId, Rows
 from leanrec.data.query import Query, Recommendations
 from leanrec.training.run import Run
 
@@ -85,6 +85,15 @@ class GivesReasons(Protocol):
 
     def reason(self, query: Query, item_id: ItemId) -> str:
         """Why, in words for the user; empty when the method has none of its own for this item."""
+        ...
+
+
+@runtime_checkable
+class GivesInfluences(Protocol):
+    """A recommender that can say at once what each item of a history adds to the scores: reasons without asking again."""
+
+    def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
+        """(H, K): for each place of the history (item rows, oldest first) what it adds to each item's score; 0 for places not read."""
         ...
 
 

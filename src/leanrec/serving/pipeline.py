@@ -1,0 +1,79 @@
+"""Pipeline: from a question to an answer through stages that a TOML file declares, each timed and counted."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from leanrec.config import Config, read_toml
+from leanrec.serving.diversifying import Diversify, DiversifyConfig
+from leanrec.serving.filtering import Filter, FilterConfig
+from leanrec.serving.messages import StageReport
+from leanrec.serving.ranking import Fuse, FuseConfig, Rank, RankConfig
+from leanrec.serving.reasoning import Explain, ExplainConfig
+from leanrec.serving.retrieving import Retrieve, RetrieveConfig
+from leanrec.serving.stage import Candidates, Question, Stage
+
+
+class PipelineConfig(Config):
+    """The stages in their order; every table may be left out."""
+
+    retrieve: RetrieveConfig = RetrieveConfig()
+    """Where candidates come from."""
+    filter: FilterConfig = FilterConfig()
+    """What is taken out."""
+    rank: RankConfig = RankConfig()
+    """How many go on."""
+    fuse: FuseConfig = FuseConfig()
+    """How sources become one list."""
+    diversify: DiversifyConfig = DiversifyConfig()
+    """How much variety."""
+    explain: ExplainConfig = ExplainConfig()
+    """Reasons."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineAnswer:
+    """What came out, and what every stage did."""
+
+    candidates: Candidates
+    stages: list[StageReport]
+
+
+class Pipeline:
+    """Runs the stages one after the other."""
+
+    def __init__(self, config: PipelineConfig | None = None, *, seed: int = 0) -> None:
+        self.config = config or PipelineConfig()
+        self.stages: Mapping[str, Stage] = {
+            "retrieve": Retrieve(self.config.retrieve),
+            "filter": Filter(self.config.filter),
+            "rank": Rank(self.config.rank),
+            "fuse": Fuse(self.config.fuse),
+            "diversify": Diversify(self.config.diversify, rng=np.random.default_rng(seed)),
+            "explain": Explain(self.config.explain),
+        }
+
+    def answer(self, question: Question) -> PipelineAnswer:
+        """The answer to one question."""
+        candidates = _nothing(question)
+        reports = []
+        began = time.perf_counter()
+        for name, stage in self.stages.items():
+            num_in = len(candidates) if reports else question.model.catalogue.num_known
+            candidates = stage(question, candidates)
+            ended = time.perf_counter()
+            reports.append(StageReport(name=name, ms=round((ended - began) * 1000, 3), num_in=num_in, num_out=len(candidates), note=candidates.note))
+            began = ended
+        return PipelineAnswer(candidates=candidates, stages=reports)
+
+
+def read_pipeline(path: Path | None) -> PipelineConfig:
+    """The pipeline of a TOML file, or the built-in one; raises `ConfigError` naming file and key."""
+    return PipelineConfig() if path is None else PipelineConfig.parse(read_toml(path), where=str(path))
+
+
+def _nothing(question: Question) -> Candidates:  # noqa: ARG001 - the shape of an empty answer is the same for all
+    return Candidates(rows=np.zeros(0, np.int64), scores=np.zeros(0, np.float32), sources=np.zeros(0, np.int8), names=())
