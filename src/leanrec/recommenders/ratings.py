@@ -17,6 +17,8 @@ from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
 
+BLOCK_NUMBERS = 8_000_000
+"""Numbers of the design matrices that are solved at once."""
 RATE = list(EVENT_WEIGHTS).index("rate")
 
 
@@ -27,9 +29,9 @@ class BiasedMatrixFactorizationConfig(Config):
     """Width of the vectors."""
     num_iterations: int = Field(default=15, ge=1)
     """Rounds over users and items."""
-    regularisation: float = Field(default=0.1, gt=0)
+    regularisation: float = Field(default=0.12, gt=0)
     """Pull of the vectors towards zero, per rating."""
-    bias_regularisation: float = Field(default=5.0, gt=0)
+    bias_regularisation: float = Field(default=10.0, gt=0)
     """Ratings at the mean that every user and item is given beforehand, so that few ratings move a bias little."""
 
 
@@ -132,16 +134,24 @@ class _Grouped:
 
     def solve(self, vectors: FloatArray, regularisation: float) -> FloatArray:
         """(num, D) the ridge regression of each row's ratings on the other side's vectors, pull growing with the ratings."""
-        width = vectors.shape[1]
-        solved = np.zeros((len(self.histories), width), dtype=np.float32)
-        identity = np.eye(width, dtype=np.float32)
-        offsets = self.histories.offsets.tolist()
-        for row in np.flatnonzero(self.histories.lengths).tolist():
-            start, end = offsets[row], offsets[row + 1]
-            design = vectors[self.histories.item_rows[start:end]]
-            pull = np.float32(regularisation * (end - start)) * identity
-            solved[row] = np.linalg.solve(design.T @ design + pull, design.T @ self.targets[start:end])
+        solved = np.zeros((len(self.histories), vectors.shape[1]), dtype=np.float32)
+        lengths = self.histories.lengths
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            rows = np.flatnonzero(lengths == length)
+            block = max(1, BLOCK_NUMBERS // (vectors.shape[1] * max(length, vectors.shape[1])))
+            for start in range(0, len(rows), block):
+                chosen = rows[start : start + block]
+                solved[chosen] = self._solve_equally_long(chosen, length, vectors, regularisation)
         return solved
+
+    def _solve_equally_long(self, rows: Rows, length: int, vectors: FloatArray, regularisation: float) -> FloatArray:
+        """(n, D) for n rows with `length` ratings each, all at once."""
+        places = self.histories.offsets[rows, None] + np.arange(length)
+        design = vectors[self.histories.item_rows[places]]  # (n, L, D)
+        turned = design.transpose(0, 2, 1)
+        gram = turned @ design + np.float32(regularisation * length) * np.eye(vectors.shape[1], dtype=np.float32)
+        vectors_of_rows: FloatArray = np.linalg.solve(gram, turned @ self.targets[places, None])[..., 0]
+        return vectors_of_rows
 
 
 def _ratings(train: Dataset) -> tuple[Rows, Rows, FloatArray]:

@@ -15,7 +15,7 @@ from leanrec.data.acts import is_act
 from leanrec.data.dataset import Dataset
 from leanrec.data.query import Query, Recommendations
 from leanrec.errors import ArtifactError, ConfigError, NotFittedError, UnknownIdError
-from leanrec.recommenders.protocol import Recommender, SimilarItems
+from leanrec.recommenders.protocol import LearnsFromValidation, Recommender, SimilarItems
 from leanrec.testing.expecting import expect_error, require
 from leanrec.training.run import Run
 
@@ -46,6 +46,8 @@ def check_recommender(factory: Factory, train: Dataset, *, valid: Dataset | None
         promise(case)
     if isinstance(case.fitted, SimilarItems):
         _knows_similar_items(case)
+    if isinstance(case.fitted, LearnsFromValidation):
+        _settles(case, case.fitted.settled())
 
 
 def _fitted_case(factory: Factory, train: Dataset, valid: Dataset | None) -> Case:
@@ -170,6 +172,12 @@ def _knows_similar_items(case: Case) -> None:
         require(all(item in case.train.items for item in answer.item_ids), "similar items are from the catalogue")
     expect_error(UnknownIdError, lambda: fitted.similar(UNKNOWN, k=5), "similar to an unknown item")
     expect_error(ConfigError, lambda: fitted.similar(case.train.items.ids[0], k=0), "similar with k = 0")
+
+
+def _settles(case: Case, settled: Recommender) -> None:
+    expect_error(NotFittedError, lambda: settled.recommend(case.queries[:1], k=1), "asking a settled recommender before fit")
+    settled.fit(case.train, run=Run())
+    require(_lists(settled, case) == _lists(case.fitted, case), "a settled recommender answers as the one that learned from validation")
 
 
 def _lists(recommender: Recommender, case: Case) -> list[Recommendations]:
