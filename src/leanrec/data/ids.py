@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Self
 
 import numpy as np
@@ -50,7 +50,7 @@ class IdMap:
     def rows(self, values: Sequence[str]) -> Rows:
         """Rows of the ids, (n,) int64, with `UNKNOWN_ROW` (-1) for ids never seen."""
         get = self._row_of.get
-        return np.fromiter((get(value, UNKNOWN_ROW) for value in values), dtype=np.int64, count=len(values))
+        return np.fromiter(map(get, values, repeat(UNKNOWN_ROW)), dtype=np.int64, count=len(values))
 
     def known_rows(self, values: Sequence[str]) -> Rows:
         """Rows of the ids that are known, in the given order."""

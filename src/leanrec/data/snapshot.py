@@ -105,7 +105,7 @@ class Snapshot:
             titles=content["titles"],
             attributes={name: Attribute(**attribute) for name, attribute in content["attributes"].items()},
             category=content["category"],
-            **{name: arrays[name] for name in ("offsets", "item_rows", "events", "timestamps", "values", "counts")},  # type: ignore[arg-type]  # dtypes were written by `save`
+            **{name: arrays[name] for name in ("offsets", "item_rows", "events", "timestamps", "values", "counts")},
         )
 
 

@@ -33,7 +33,7 @@ class ItemWeights:
         """From a sparse matrix, entry by entry."""
         return cls(
             offsets=matrix.indptr.astype(np.int64),
-            columns=matrix.indices.astype(np.int32),
+            columns=matrix.indices.astype(np.int32, copy=False),
             values=np.ascontiguousarray(matrix.data, dtype=np.float32),
             num_columns=matrix.shape[1],
         )

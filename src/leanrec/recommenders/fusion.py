@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from pydantic import Field
@@ -85,7 +87,7 @@ class Fusion(CatalogueScorer[FusionConfig]):
         """What a member says in words of its own, heaviest first."""
         for number in np.argsort(-self._weights, kind="stable").tolist():
             member = self._members[number]
-            words = member.reason(query, item_id) if self._weights[number] > 0 and isinstance(member, GivesReasons) else ""
+            words = cast(GivesReasons, member).reason(query, item_id) if _keeps(type(member), GivesReasons) else ""
             if words:
                 return words
         return ""
@@ -97,8 +99,8 @@ class Fusion(CatalogueScorer[FusionConfig]):
         """
         shares = np.zeros((len(history), len(item_rows)), dtype=np.float32)
         for member, weight in zip(self._members, self._weights, strict=True):
-            if weight > 0 and isinstance(member, GivesInfluences):
-                added = member.influences(history, item_rows)
+            if _keeps(type(member), GivesInfluences):
+                added = cast(GivesInfluences, member).influences(history, item_rows)
                 totals = np.abs(added).sum(axis=0)
                 shares += weight * np.divide(added, totals, out=np.zeros_like(added), where=totals > 0)
         return shares
@@ -169,6 +171,12 @@ class Fusion(CatalogueScorer[FusionConfig]):
 
     def _from_arrays(self, arrays: Arrays) -> None:
         self._weights = arrays["weights"]
+
+
+@cache
+def _keeps(kind: type, door: type) -> bool:
+    """Whether a class keeps a protocol; remembered, since asking a protocol is slow and every answer asks."""
+    return issubclass(kind, door)
 
 
 def without_newest(train: Dataset) -> Dataset:

@@ -15,7 +15,7 @@ from leanrec.serving.served_model import NO_ROWS, ServedModel
 from leanrec.serving.stage import Question
 from leanrec.serving.store import Profile, Store
 
-READ_HISTORY = 200
+READ_HISTORY = 1000
 """Newest items of a history that a recommender is given; all of it decides what was seen."""
 ATTRIBUTES_SOURCE = "attributes"
 NOBODY = Profile()

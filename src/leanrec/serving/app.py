@@ -1,6 +1,7 @@
 """The application: routes, page and gate put together around the live state."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -23,6 +24,8 @@ from leanrec.serving.openapi import Document, completed
 from leanrec.serving.problems import problem, problem_of
 from leanrec.serving.routes import HOT_OPERATIONS, HOT_ROUTES, router
 from leanrec.serving.settings import ServerSettings
+
+log = logging.getLogger(__name__)
 
 PAGES = Path(__file__).parent / "pages"
 _HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -64,6 +67,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         live.store.close()
+        log.info("stopped")
 
 
 async def _page(request: Request) -> Response:

@@ -23,6 +23,7 @@ class Mask:
         self._secret = secret
 
     def __call__(self, value: str) -> str:
+        """Twelve hexadecimal digits."""
         return hmac.new(self._secret, value.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:12]
 
 

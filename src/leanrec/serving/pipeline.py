@@ -59,7 +59,7 @@ class Pipeline:
     def answer(self, question: Question) -> PipelineAnswer:
         """The answer to one question."""
         candidates = _nothing(question)
-        reports = []
+        reports: list[StageReport] = []
         began = time.perf_counter()
         for name, stage in self.stages.items():
             num_in = len(candidates) if reports else question.model.catalogue.num_known

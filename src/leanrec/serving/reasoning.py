@@ -13,6 +13,8 @@ from leanrec.serving.item_index import Rows
 from leanrec.serving.served_model import ServedModel
 from leanrec.serving.stage import NEW_ITEM, POPULARITY, Candidates, FloatArray, Question
 
+MAX_INFLUENCES = 20
+"""Newest items of a history among which a reason is looked for; with the usual decay older ones weigh less than a thousandth."""
 NEW_IN_CATALOGUE = "new in the catalogue"
 
 
@@ -48,7 +50,7 @@ class Explain:
         """(H', K) what each of the newest history items does for each item, and how it was found."""
         model = question.model
         if model.influencer is not None:
-            return model.influencer.influences(question.history_rows, rows), "what each history item adds"
+            return model.influencer.influences(question.history_rows[-MAX_INFLUENCES:], rows), "what each history item adds"
         influences = _by_occlusion(model, question, rows, budget_ms=self.config.budget_ms)
         return influences, f"asked again without each of the newest {len(influences)}"
 

@@ -65,7 +65,6 @@ def run(settings: ServerSettings, *, ready: Callable[[str], None]) -> None:
         app, log_config=None, access_log=False, server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=DRAIN_SECONDS, lifespan="on"
     )
     _Server(config, live=live).run(sockets=[listening])
-    log.info("stopped")
 
 
 def _bound(settings: ServerSettings) -> socket.socket:
