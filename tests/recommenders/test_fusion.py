@@ -47,6 +47,12 @@ def test_one_scale_runs_from_the_median_to_the_best_unseen_item() -> None:
     assert 0.0 < scaled[0, 4] < 1.0
 
 
+def test_a_member_that_has_nothing_to_say_of_unseen_items_adds_nothing() -> None:
+    silent = np.zeros((1, 4), dtype=np.float32)
+    assert on_one_scale(silent, [np.array([0])]).tolist() == [[0.0] * 4]
+    assert on_one_scale(np.array([[5.0, 0.0, 0.0, 0.0]], dtype=np.float32), [np.array([0])]).tolist() == [[1.0, 0.0, 0.0, 0.0]]
+
+
 def test_fitted_weights_find_the_member_that_knows() -> None:
     rng = np.random.default_rng(0)
     is_target = np.zeros((200, 30), dtype=np.bool_)

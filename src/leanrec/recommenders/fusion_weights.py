@@ -20,6 +20,8 @@ BLOCK_QUERIES = 512
 WEIGHTS_TRIED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 MAX_ROUNDS = 4
 MEDIAN_SAMPLE = 1000
+SMALLEST_BEST = np.float32(1e-30)
+"""Scores that differ by less than this are one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +47,8 @@ def on_one_scale(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
     scaled = scores - np.median(scores[:, :: max(1, scores.shape[1] // MEDIAN_SAMPLE)], axis=1, keepdims=True)
     np.maximum(scaled, 0.0, out=scaled)
     best = np.array([_best_unseen(row, rows) for row, rows in zip(scaled, seen, strict=True)], dtype=np.float32)[:, None]
-    scaled *= SHARPNESS / np.maximum(best, np.finfo(np.float32).tiny)
+    best = np.where(best > SMALLEST_BEST, best, np.maximum(scaled.max(axis=1, keepdims=True), SMALLEST_BEST))
+    scaled *= SHARPNESS / best
     np.log1p(scaled, out=scaled)
     scaled /= np.float32(np.log1p(SHARPNESS))
     return scaled
