@@ -1,11 +1,12 @@
 """Options that several verbs share, each with its help."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leanrec.workflow.settings import RunSettings, read_settings
+if TYPE_CHECKING:
+    from leanrec.workflow.settings import RunSettings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with the settings of the run.", show_default=False)]
@@ -19,8 +20,10 @@ Memory = Annotated[float | None, typer.Option(help="Budget: gigabytes of main me
 TopK = Annotated[int, typer.Option("--k", help="Items in each list.")]
 
 
-def settings_of(config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None) -> RunSettings:
+def settings_of(config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None) -> "RunSettings":
     """Settings from file, overrides and budget flags, in that order."""
+    from leanrec.workflow.settings import read_settings
+
     budget = {"minutes": minutes, "memory_gb": memory}
     flags = [f"budget.{name}={value}" for name, value in budget.items() if value is not None]
     return read_settings(config, [*(overrides or []), *flags])

@@ -18,6 +18,8 @@ from leanrec.data.relations import RELATION_SCHEMA, Relations
 from leanrec.data.truth import Truth, WorldConfig
 
 MICROSECONDS_PER_DAY = 86_400_000_000
+USERS_PER_BLOCK = 512
+"""Users whose likeness to everybody is held at once."""
 OPENING = 1_704_067_200_000_000
 """The world opens on 1 January 2024, UTC."""
 
@@ -118,10 +120,13 @@ def _catalogue(truth: Truth, rng: np.random.Generator) -> Catalogue:
 
 def _friends(truth: Truth, rng: np.random.Generator) -> Relations:
     """Friends are people of like interests, with some chance in it; each pair stands once."""
-    likeness = truth.early_interests @ truth.early_interests.T + rng.gumbel(0, 0.05, size=(len(truth.users),) * 2)
-    np.fill_diagonal(likeness, -np.inf)
-    nearest = np.argsort(-likeness, axis=1)[:, : truth.config.friends_per_user]
-    pairs = sorted({(min(a, b), max(a, b)) for a, row in enumerate(nearest.tolist()) for b in row})
+    pairs: set[tuple[int, int]] = set()
+    for start in range(0, len(truth.users), USERS_PER_BLOCK):
+        block = truth.early_interests[start : start + USERS_PER_BLOCK]
+        likeness = block @ truth.early_interests.T + rng.gumbel(0, 0.05, size=(len(block), len(truth.users)))
+        likeness[np.arange(len(block)), start + np.arange(len(block))] = -np.inf
+        nearest = np.argsort(-likeness, axis=1)[:, : truth.config.friends_per_user].tolist()
+        pairs |= {(min(a, b), max(a, b)) for a, row in enumerate(nearest, start=start) for b in row}
     ids = truth.users.ids
-    rows = [(ids[a], "user", "friend", ids[b], "user") for a, b in pairs]
+    rows = [(ids[a], "user", "friend", ids[b], "user") for a, b in sorted(pairs)]
     return Relations(frame=pl.DataFrame(rows, schema=dict(RELATION_SCHEMA), orient="row"))
