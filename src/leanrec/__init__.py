@@ -39,7 +39,7 @@ _HOME_OF = {
     "similar": "leanrec.workflow.asking",
 }
 
-__all__ = [*_HOME_OF, "load"]  # noqa: PLE0604 - names are loaded on first use, so that importing stays fast
+__all__ = [*_HOME_OF, "load"]
 
 
 def __getattr__(name: str) -> Any:  # Any: whatever the name stands for
