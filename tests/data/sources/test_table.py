@@ -120,6 +120,15 @@ def test_a_catalogue_file_stands_before_what_the_events_say(tmp_path: Path) -> N
     assert catalogue.values("i3", "categories") == ["A", "B", "C"]
 
 
+def test_an_items_file_in_the_folder_of_the_events_is_its_catalogue(tmp_path: Path) -> None:
+    write(tmp_path / "events.csv", rows())
+    write(tmp_path / "items.csv", [f"i{number},Title {number}" for number in range(13)], "id,title")
+    reading = read(str(tmp_path))
+    assert len(reading.log) == 200
+    assert reading.catalogue is not None
+    assert reading.catalogue.title("i3") == "Title 3"
+
+
 def test_bad_rows_are_set_aside_with_the_line_they_stand_on(tmp_path: Path) -> None:
     lines = rows()
     lines[9] = "u1,,view,1600000000"

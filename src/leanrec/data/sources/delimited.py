@@ -1,8 +1,9 @@
 """Delimited text (CSV, TSV, `::`) as a raw table: parsed block by block, every row true to its line."""
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,7 +63,7 @@ class DelimitedTable:
             for number, block in enumerate(blocks):
                 body = self._without_header(block) if number == 0 and self.has_header else block
                 if body.data.strip():
-                    yield self._parsed(body, columns)
+                    yield replace(self._parsed(body, columns), share=len(block.data) / (self.file.num_bytes or math.inf))
 
     def _without_header(self, block: TextBlock) -> TextBlock:
         """The block after the first line that is not blank."""

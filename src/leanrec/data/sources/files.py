@@ -41,6 +41,11 @@ class DataFile:
         """Where it lies on this machine, if it does."""
         return None if is_remote(self.url) else Path(self.url)
 
+    @property
+    def num_bytes(self) -> int | None:
+        """Its size, where it is a plain file on this machine."""
+        return self.path.stat().st_size if self.path is not None and not self.name.endswith(".gz") else None
+
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """Its bytes, gzip undone; raises `DataError` when it cannot be read or is cut short."""
@@ -85,7 +90,7 @@ def local_folder(url: str) -> Path | None:
 
 
 def files_at(url: str, *, suffixes: tuple[str, ...] = TABLE_SUFFIXES) -> list[DataFile]:
-    """The file itself, or the files of a folder with these suffixes (also with .gz), sorted by name.
+    """The file itself, or the files of a folder with these suffixes (also with .gz), sorted by name; of its folders when it has none.
 
     Raises `DataError` when there is none.
     """
@@ -135,6 +140,8 @@ def _local_files(path: Path, suffixes: tuple[str, ...]) -> list[DataFile]:
         for entry in sorted(path.iterdir())
         if entry.is_file() and not entry.name.startswith((".", "_")) and _stem_suffix(entry.name) in suffixes
     ]
+    if not chosen:
+        chosen = [entry for entry in sorted(path.rglob("*")) if entry.is_file() and _stem_suffix(entry.name) in suffixes]
     return [DataFile(url=str(entry), name=str(entry)) for entry in chosen]
 
 

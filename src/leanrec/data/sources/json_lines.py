@@ -1,8 +1,9 @@
 """JSON lines as a raw table: one object a line, values as text, broken lines set aside alone."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,10 @@ class JsonLinesTable:
                 try:
                     frame = pl.read_ndjson(block.data, schema=schema)
                 except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
-                    yield self._parse_by_line(block, columns)
+                    yield replace(self._parse_by_line(block, columns), share=len(block.data) / (self.file.num_bytes or math.inf))
                     continue
-                yield RawBatch(frame=frame, locate=lambda rows, block=block: _locate(block, rows))  # type: ignore[misc]  # the block is bound, not asked for
+                share = len(block.data) / (self.file.num_bytes or math.inf)
+                yield RawBatch(frame=frame, locate=lambda rows, block=block: _locate(block, rows), share=share)  # type: ignore[misc]  # the block is bound, not asked for
 
     def _parse_by_line(self, block: TextBlock, columns: Sequence[str]) -> RawBatch:
         lines = block.data.decode("utf-8", errors="replace").split("\n")

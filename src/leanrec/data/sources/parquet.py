@@ -50,7 +50,7 @@ class ParquetTable:
         """All rows; `line` is the row's number, from 1."""
         for start in range(0, self.num_rows, BATCH_ROWS):
             frame = self._slice(columns, start, BATCH_ROWS)
-            yield RawBatch(frame=frame, locate=located_by_content(frame, first_row=start + 1))
+            yield RawBatch(frame=frame, locate=located_by_content(frame, first_row=start + 1), share=frame.height / self.num_rows)
 
     def _slice(self, columns: Sequence[str], start: int, count: int) -> pl.DataFrame:
         try:

@@ -26,6 +26,8 @@ class RawBatch:
     """Rows of the batch -> frame of `line` (Int64, 1 is the first) and `content` (String)."""
     quarantine: Quarantine = field(default_factory=Quarantine)
     """Records of this stretch that could not be parsed at all."""
+    share: float = 0.0
+    """How much of the file this batch is, for the progress bar; 0 where that is unknown."""
 
 
 class RawTable(Protocol):

@@ -32,7 +32,8 @@ class RecBoleSource:
     @classmethod
     def recognises(cls, url: str) -> bool:
         """Whether it is an .inter file, or a folder that holds one."""
-        return not is_remote(url) and _interactions(Path(url)) is not None
+        path = Path(url)
+        return not is_remote(url) and ((path.is_file() and path.suffix == ".inter") or (path.is_dir() and any(path.glob("*.inter"))))
 
     def read(self, url: str) -> Reading:
         """Interactions with what stands beside them under the same name."""
