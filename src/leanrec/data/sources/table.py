@@ -60,7 +60,7 @@ class TableSource:
                     items = ItemCollector(item=str(chosen.mapping.item), attributes=chosen.attributes)
                 chosen.mapping.require_columns(table.columns, place=table.name)
                 _read_table(table, chosen, collector, items)
-        log.info("%s: %d rows read, %d set aside", url, collector.num_rows, collector.num_bad)
+        log.debug("%s: %d rows read, %d set aside", url, collector.num_rows, collector.num_bad)
         if collector.num_rows == 0:
             raise DataError(f"{url} holds a header but no events", hint="give at least one event a line")
         catalogues = [*(read_catalogue(file.url) for file in catalogue_files), items.catalogue() if items else None]
