@@ -51,9 +51,9 @@ class SQLiteStore:
         self._reading = threading.Lock()
         self._profiles: OrderedDict[UserId, Profile] = OrderedDict()
         self._generation = 0
-        self._num_events: int = self._one("SELECT count(*) FROM events")
-        self._num_items: int = self._one("SELECT count(*) FROM items")
-        self._writer = GroupWriter(self._file.writing, changed=self._drop_profiles)
+        self._num_events = self._num_items = 0
+        self._count()
+        self._writer = GroupWriter(self._file.writing, changed=self._drop_profiles, undone=self._count)
 
     def append(self, events: Sequence[FeedbackEvent], *, now: int) -> Future[Appended]:
         """Store the events that are new by their `event_id`; done once they are on the disk."""
@@ -180,5 +180,7 @@ class SQLiteStore:
     def _masked(self, user_id: UserId) -> bytes:
         return hmac.new(self._file.secret, user_id.encode(), hashlib.sha256).digest()
 
-    def _one(self, query: str) -> int:
-        return int(self._file.reading.execute(query).fetchone()[0])
+    def _count(self) -> None:
+        with self._reading:
+            self._num_events = int(self._file.reading.execute("SELECT count(*) FROM events").fetchone()[0])
+            self._num_items = int(self._file.reading.execute("SELECT count(*) FROM items").fetchone()[0])

@@ -32,11 +32,17 @@ class Write:
 
 
 class GroupWriter:
-    """Runs changes in the order they came; the future of each is done after its commit, and after `changed` was told whom it touched."""
+    """Runs changes in the order they came; the future of each is done after its commit, and after `changed` was told whom it touched.
 
-    def __init__(self, connection: sqlite3.Connection, *, changed: Callable[[frozenset[UserId]], None]) -> None:
+    A group that cannot be written is undone as a whole, and `undone` is told.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, changed: Callable[[frozenset[UserId]], None], undone: Callable[[], None]
+    ) -> None:
         self._connection = connection
         self._changed = changed
+        self._undone = undone
         self._queue: SimpleQueue[Write | None] = SimpleQueue()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="leanrec-store", daemon=True)
@@ -81,17 +87,18 @@ class GroupWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [write.change(self._connection) for write in writes]
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - the error goes to those who wait; a thread that ended here would let all others wait forever
             self._give_up(writes, error)
             return
         self._changed(frozenset().union(*(write.users for write in writes)))
         for write, result in zip(writes, results, strict=True):
             write.future.set_result(result)
 
-    def _give_up(self, writes: list[Write], error: sqlite3.Error) -> None:
+    def _give_up(self, writes: list[Write], error: Exception) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        log.error("the store cannot write", extra={"fields": {"error": type(error).__name__, "sqlite": error.sqlite_errorname}})
+        self._undone()
+        log.error("the store cannot write", extra={"fields": {"error": getattr(error, "sqlite_errorname", type(error).__name__)}})
         failure = ArtifactError("the store cannot write; nothing of the request was kept", hint="see the server's log; is the disk full?")
         for write in writes:
             write.future.set_exception(failure)
