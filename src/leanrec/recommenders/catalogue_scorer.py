@@ -15,6 +15,7 @@ from leanrec.data.dataset import Dataset
 from leanrec.data.ids import UNKNOWN_ROW, IdMap, ItemId
 from leanrec.data.query import Query, Recommendations, RecommendedItem
 from leanrec.errors import ArtifactError, ConfigError, DataError, NotFittedError
+from leanrec.features.fading import FadingCounts
 from leanrec.features.histories import Rows, event_weights
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
@@ -43,7 +44,7 @@ class CatalogueScorer(ABC, Generic[Settings]):
     def __init__(self, config: Settings | None = None) -> None:
         self.config: Settings = config if config is not None else cast(Settings, self.Config())
         self._items: IdMap | None = None
-        self._fallback: FloatArray | None = None
+        self._fallback = FadingCounts(counts=np.zeros(0), newest=0)
         self._parent = ""
         self._seed: int | None = None
         self.figures: dict[str, float] = {}
@@ -61,7 +62,7 @@ class CatalogueScorer(ABC, Generic[Settings]):
         run = run or Run()
         if len(train) == 0:
             raise DataError(f"{self.name} has no events to learn from", hint="check the split: it left an empty training set")
-        self._fallback = popularity_shares(act_counts(train))
+        self._fallback = FadingCounts.of_dataset(train)
         with threadpool_limits(limits=run.num_threads):
             self._learn(train, valid=valid, run=run)
         self._items = train.items
@@ -70,13 +71,16 @@ class CatalogueScorer(ABC, Generic[Settings]):
         return self
 
     def catalogue_scores(self, queries: Sequence[Query]) -> FloatArray:
-        """(B, N) float32 over the rows of `items`; a query without a known item gets popularity when the method needs a history."""
+        """(B, N) float32 over the rows of `items`.
+
+        A query without a known item gets popularity when the method needs a history: recent popularity, where clock times are known.
+        """
         histories = [self.items.known_rows(query.history) for query in queries]
         scores = self._score_rows(histories, queries)
         if self.is_collaborative:
             for row, (history, query) in enumerate(zip(histories, queries, strict=True)):
                 if not self._is_answerable(history, query):
-                    scores[row] = self._fallback
+                    scores[row] = self._fallback.shares
         return scores
 
     def score(self, query: Query, item_ids: Sequence[ItemId]) -> FloatArray:
@@ -108,7 +112,8 @@ class CatalogueScorer(ABC, Generic[Settings]):
 
     def save(self, folder: Path) -> None:
         """Write config, ids and arrays as an artifact; complete or not at all."""
-        arrays = {**self.items.to_arrays(), "fallback": self._fallback, **self._to_arrays()}
+        fallback = {"fallback.counts": self._fallback.counts, "fallback.newest": np.array([self._fallback.newest])}
+        arrays = {**self.items.to_arrays(), **fallback, **self._to_arrays()}
         with writing_folder(Path(folder)) as draft:
             self._save_parts(draft)
             save_into(draft, self._manifest(), cast(Arrays, arrays))
@@ -120,7 +125,8 @@ class CatalogueScorer(ABC, Generic[Settings]):
         recommender = cls(cast(Settings, cls.Config.parse(artifact.manifest.config, where=str(folder))))
         try:
             recommender._items = IdMap.from_arrays(artifact.arrays, kind="item")
-            recommender._fallback = artifact.arrays["fallback"]
+            newest = int(artifact.arrays["fallback.newest"][0])
+            recommender._fallback = FadingCounts(counts=artifact.arrays["fallback.counts"], newest=newest)
             recommender._parent = artifact.manifest.parents[0]
             recommender._from_arrays(artifact.arrays)
         except (KeyError, IndexError) as error:

@@ -18,7 +18,7 @@ from leanrec.data.query import Query
 from leanrec.features.cooccurrence import estimated_bytes, followed_counts
 from leanrec.features.histories import Histories, Rows
 from leanrec.features.item_weights import ItemWeights
-from leanrec.recommenders.catalogue_scorer import act_counts, popularity_shares
+from leanrec.recommenders.catalogue_scorer import act_counts
 from leanrec.recommenders.item_comparer import ItemComparer
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
@@ -66,7 +66,7 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         Each user's new events must be no older than the known ones: of those the last `window` items are remembered, not the times.
         """
         self.items  # noqa: B018 - raises NotFittedError before anything is changed
-        ordered = _in_order(events)
+        ordered, is_timed = _in_order(events), events.time_quality == "exact"
         self._users = _extended(self._users, ordered["user_id"].to_list())
         self._items = _extended(self.items, ordered["item_id"].to_list())
         acts = ordered.filter(pl.col("is_act"))
@@ -74,7 +74,7 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         num_items = len(self._items)
         self._graph = _widened(self._graph, num_items) + self._new_links(user_rows, item_rows)
         self._counts = np.bincount(item_rows, minlength=num_items) + np.pad(self._counts, (0, num_items - len(self._counts)))
-        self._fallback = popularity_shares(self._counts)
+        self._fallback = self._fallback.with_acts(item_rows, acts["timestamp"].to_numpy() if is_timed else None, num_items=num_items)
         self._tails = self._tails.followed_by(user_rows, item_rows, num_sequences=len(self._users), num_items=num_items).tails(self.config.window)
         self._parent = hashlib.sha256((self._parent + _digest(ordered)).encode()).hexdigest()
         self._prepare()
@@ -135,10 +135,10 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
 
 
 def _in_order(events: EventLog) -> pl.DataFrame:
-    """user_id, item_id and is_act (everything but impressions), in order of time; ties keep file order."""
+    """user_id, item_id, timestamp and is_act (everything but impressions), in order of time; ties keep file order."""
     ordered = events.frame if events.time_quality == "none" else events.frame.sort("timestamp", maintain_order=True)
     is_act = pl.col("event").cast(pl.String) != next(iter(EVENT_WEIGHTS))
-    return ordered.select(pl.col("user_id").cast(pl.String), pl.col("item_id").cast(pl.String), is_act.alias("is_act"))
+    return ordered.select(pl.col("user_id").cast(pl.String), pl.col("item_id").cast(pl.String), "timestamp", is_act.alias("is_act"))
 
 
 def _extended(ids: IdMap, values: list[str]) -> IdMap:

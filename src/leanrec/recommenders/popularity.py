@@ -13,13 +13,12 @@ from leanrec.data.dataset import Dataset
 from leanrec.data.ids import IdMap, ItemId
 from leanrec.data.query import Query
 from leanrec.errors import DataError, did_you_mean
-from leanrec.features.histories import Rows, event_weights
+from leanrec.features.fading import HALF_LIFE_DAYS, FadingCounts
+from leanrec.features.histories import Rows
 from leanrec.features.item_weights import ItemWeights
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts, popularity_shares
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
-
-MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 class PopularityConfig(Config):
@@ -49,7 +48,7 @@ class Popularity(CatalogueScorer[PopularityConfig]):
 class RecentPopularityConfig(Config):
     """How fast popularity fades."""
 
-    half_life_days: float = Field(default=30.0, gt=0)
+    half_life_days: float = Field(default=HALF_LIFE_DAYS, gt=0)
     """After this many days before the newest event an event counts half."""
 
 
@@ -70,10 +69,7 @@ class RecentPopularity(CatalogueScorer[RecentPopularityConfig]):
                 f"recent popularity needs clock times; this log has time quality {train.time_quality!r}, which cannot say what is recent",
                 hint="use popularity instead, or give the log a column of times",
             )
-        times = train.column("timestamp")
-        ages_days = (times.max() - times) / MICROSECONDS_PER_DAY
-        weights = (event_weights(train) > 0) * 0.5 ** (ages_days / self.config.half_life_days)
-        self._shares = popularity_shares(np.bincount(train.column("item_row"), weights=weights, minlength=train.num_items))
+        self._shares = FadingCounts.of_dataset(train, half_life_days=self.config.half_life_days).shares
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002 - alike for all
         return np.tile(self._shares, (len(histories), 1))
