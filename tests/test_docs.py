@@ -24,7 +24,7 @@ def test_generated_parts_are_up_to_date(write_docs: ModuleType) -> None:
 
 
 def test_every_file_has_one_line_of_purpose(write_docs: ModuleType) -> None:
-    rows = [line for line in write_docs.tree().splitlines()[2:]]
+    rows = write_docs.tree().splitlines()[2:]
     assert all(len(line.split("|")[2].strip()) > 20 for line in rows), [line for line in rows if len(line.split("|")[2].strip()) <= 20]
 
 

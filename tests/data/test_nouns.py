@@ -208,3 +208,11 @@ def test_recommendations_survive_json() -> None:
     assert Recommendations.from_dict(answer.to_dict()) == answer
     assert "é" in answer.to_json()
     assert Query().candidates is None
+
+
+def test_dates_that_could_be_read_both_ways_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    to_microseconds(pl.Series(["03/04/2024", "05/06/2024"]), place="log.csv, column t")
+    assert "log.csv, column t: dates such as 03/04/2024 are taken as month/day/year" in caplog.text
+    caplog.clear()
+    assert to_microseconds(pl.Series(["03/04/2024", "25/06/2024"]), place="log.csv, column t")[0] == 1712102400000000
+    assert caplog.text == ""

@@ -1,10 +1,13 @@
 """Recognise how a column tells time and turn it into int64 microseconds since 1970, UTC."""
 
+import logging
 from dataclasses import dataclass
 
 import polars as pl
 
 from leanrec.errors import DataError
+
+log = logging.getLogger(__name__)
 
 EARLIEST_YEAR = 1971
 LATEST_YEAR = 2100
@@ -127,6 +130,7 @@ def _text_form(column: pl.Series, *, place: str) -> str:
     for form in (_ISO, *_PATTERNS):
         count = TimeFormat(form=form).read(sample).drop_nulls().len()
         if count == len(sample):
+            _warn_if_ambiguous(form, sample, place=place)
             return form
         if count > most:
             best, most = form, count
@@ -190,3 +194,10 @@ def _from_datetime(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
         column = column.dt.convert_time_zone("UTC")
     return column.dt.cast_time_unit("us").to_physical()
+
+
+def _warn_if_ambiguous(form: str, sample: pl.Series, *, place: str) -> None:
+    """Day and month may change places where no value has a day above 12; nobody should find that out from the recommendations."""
+    swapped = form.replace("%m/%d", "%d/%m")
+    if swapped != form and TimeFormat(form=swapped).read(sample).drop_nulls().len() == len(sample):
+        log.warning("%s: dates such as %s are taken as month/day/year; write them as 2024-03-04 if that is wrong", place, sample[0])

@@ -113,10 +113,10 @@ class CatalogueScorer(ABC, Generic[Settings]):
     def save(self, folder: Path) -> None:
         """Write config, ids and arrays as an artifact; complete or not at all."""
         fallback = {"fallback.counts": self._fallback.counts, "fallback.newest": np.array([self._fallback.newest])}
-        arrays = {**self.items.to_arrays(), **fallback, **self._to_arrays()}
+        arrays: Arrays = {**self.items.to_arrays(), **fallback, **self._to_arrays()}
         with writing_folder(Path(folder)) as draft:
             self._save_parts(draft)
-            save_into(draft, self._manifest(), cast(Arrays, arrays))
+            save_into(draft, self._manifest(), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
