@@ -70,7 +70,7 @@ def serving(*arguments: object, log: Path, **environment: str) -> Iterator[Runni
 
 
 def fitted(name: str, *, seed: int = 0, config: dict[str, object] | None = None) -> Model:
-    dataset = World.generate(seed=seed).dataset()
+    dataset = World.generate(seed=seed).dataset
     return Model(recommender=build(name, config).fit(dataset), dataset=dataset, name=name)
 
 
