@@ -86,8 +86,9 @@ class Fusion(CatalogueScorer[FusionConfig]):
     def reason(self, query: Query, item_id: ItemId) -> str:
         """What a member says in words of its own, heaviest first."""
         for number in np.argsort(-self._weights, kind="stable").tolist():
-            member = self._members[number]
-            words = cast(GivesReasons, member).reason(query, item_id) if _keeps(type(member), GivesReasons) else ""
+            member: CatalogueRecommender = self._members[number]
+            is_talking = self._weights[number] > 0 and _keeps(type(member), GivesReasons)
+            words = cast(GivesReasons, member).reason(query, item_id) if is_talking else ""
             if words:
                 return words
         return ""

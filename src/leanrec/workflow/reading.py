@@ -39,9 +39,13 @@ def dataset_of(cleaned: Cleaned) -> Dataset:
 
 def inspect(data: Data, *, to: Path, settings: RunSettings | None = None, catalogue: str | None = None) -> Inspection:
     """Statistics of the data, with an HTML report at `to`; rows set aside stand beside it in quarantine.parquet."""
+    return write_inspection(read_clean(data, settings=settings, catalogue=catalogue), to)
+
+
+def write_inspection(cleaned: Cleaned, to: Path) -> Inspection:
+    """The same for data that are clean already. Raises `MissingExtraError` without matplotlib."""
     from leanrec.data.inspection_page import write_page
 
-    cleaned = read_clean(data, settings=settings, catalogue=catalogue)
     inspection = inspect_data(cleaned)
     write_page(inspection, to)
     if len(cleaned.quarantine):
