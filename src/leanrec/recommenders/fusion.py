@@ -141,7 +141,7 @@ class Fusion(CatalogueScorer[FusionConfig]):
         metric = parse_metric(self.config.metric)
         weights, quality = fit_weights(gather_pools([recommender for _, recommender in rehearsed], holdout), metric)
         self.figures |= {f"rehearsed {metric.name}": quality, **{f"weight of {member.name}": 0.0 for member, _ in rehearsed}}
-        log.info("fusion weights %s give %s %.4f in rehearsal", np.round(weights, 3).tolist(), metric.name, quality)
+        log.info("fusion weights %s give %s %.4f in rehearsal", [round(float(weight), 3) for weight in weights], metric.name, quality)
         self._weights = weights[weights > 0]
         return [member.model_copy(update={"is_optional": False}) for (member, _), weight in zip(rehearsed, weights, strict=True) if weight > 0]
 
