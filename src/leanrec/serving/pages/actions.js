@@ -3,7 +3,7 @@
 import { ApiError, forgetUser, listModels, newId, recommend, searchItems, sendEvents, userHistory } from "./api.js";
 import { facetsOf, filtersOf } from "./facets.js";
 import { movementBetween } from "./movement.js";
-import { freshColumn } from "./state.js";
+import { SHOWN_EVENTS, freshColumn } from "./state.js";
 
 const FACET_ITEMS = 100;
 
@@ -38,7 +38,7 @@ export function createActions(store, { onKeyNeeded }) {
 
   async function readHistory(turn) {
     const { person } = store.read();
-    const history = await userHistory(person.id).catch(() => null);
+    const history = await userHistory(person.id, SHOWN_EVENTS + 1).catch(() => null);
     if (turn === asked) store.change({ history });
   }
 

@@ -90,10 +90,11 @@ export async function searchItems(text, { limit = 12, signal } = {}) {
 /**
  * What a user did, newest first.
  * @param {string} userId
+ * @param {number} limit
  * @returns {Promise<{events: Array<Object<string, unknown>>, known: boolean}>}
  */
-export function userHistory(userId) {
-  return ask(`v1/users/${encodeURIComponent(userId)}/history?limit=100`);
+export function userHistory(userId, limit) {
+  return ask(`v1/users/${encodeURIComponent(userId)}/history?${query({ limit })}`);
 }
 
 /**

@@ -72,6 +72,14 @@ export function announce(text) {
 }
 
 /**
+ * Whether there is room beside the list, so that what can be folded may stand open.
+ * @returns {boolean}
+ */
+export function isWide() {
+  return matchMedia("(min-width: 56rem)").matches;
+}
+
+/**
  * Whether the person wants things to hold still.
  * @returns {boolean}
  */

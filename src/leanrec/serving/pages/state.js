@@ -1,5 +1,8 @@
 /** What the page knows, in one place; views are told when it changes. */
 
+/** Events of the past that are shown; one more is asked for, to know whether there are older ones. */
+export const SHOWN_EVENTS = 8;
+
 /**
  * @typedef {Object} Column
  * @property {string} model name of the model; empty for the server's default

@@ -84,19 +84,6 @@ export function day(microseconds) {
 }
 
 /**
- * The server's reason in the reader's language, where it is one of the sentences that leanrec itself writes; `title` is the item it names.
- * @param {string} reason
- * @returns {{text: string, title: string|null}}
- */
-export function reasonInWords(reason) {
-  const because = /^because of (.+)$/s.exec(reason);
-  if (because) return { text: words("reason.because", { title: because[1] }), title: because[1] };
-  if (reason === "popular with everyone") return { text: words("reason.popular"), title: null };
-  if (reason === "no single item of the history decides") return { text: words("reason.none"), title: null };
-  return { text: reason, title: null };
-}
-
-/**
  * Fill the fixed texts of the document: `data-words` for content, `data-words-label` for labels.
  */
 export function fillFixedWords() {

@@ -9,6 +9,8 @@ import { keepingFocus, sliding } from "./list_changes.js";
 import { stagesPanel } from "./stages.js";
 import { alarmFor } from "./trouble.js";
 
+const NAMED = 3;
+
 /**
  * A column of the page.
  * @param {number} index 0 for the first list, 1 for the second
@@ -87,13 +89,13 @@ export function createColumn(index, actions, { openSimilar, enterKey }) {
 }
 
 function createSettings(index, actions) {
-  const model = element("select", { on: { change: (event) => actions.setColumn(index, { model: event.target.value }) } });
+  const model = element("select", { "data-setting": "model", on: { change: (event) => actions.setColumn(index, { model: event.target.value }) } });
   const modelLabel = element("span", {});
   const asked = element(
-    "select", { on: { change: (event) => actions.setColumn(index, { forStranger: event.target.value === "stranger" }) } },
+    "select", { "data-setting": "for", on: { change: (event) => actions.setColumn(index, { forStranger: event.target.value === "stranger" }) } },
     ...["person", "stranger"].map((who) => element("option", { value: who }, words(`column.for.${who}`))),
   );
-  const seen = element("input", { type: "checkbox", on: { change: (event) => actions.setColumn(index, { includeSeen: event.target.checked }) } });
+  const seen = element("input", { type: "checkbox", "data-setting": "seen", on: { change: (event) => actions.setColumn(index, { includeSeen: event.target.checked }) } });
   const askedField = element("label", { class: "inline" }, element("span", {}, words("column.for")), asked);
   const root = element(
     "div", { class: "column-settings" },
@@ -137,8 +139,14 @@ function movementNodes(cause, movement) {
 
 function movementParts({ marks, left }) {
   const parts = Object.entries(countMoves(marks)).filter(([, n]) => n > 0).map(([kind, n]) => words(`moved.count.${kind}`, { n }));
-  if (left.length) parts.push(words("moved.count.left", { titles: left.map((item) => item.title || item.item_id).join(", ") }));
+  if (left.length) parts.push(words("moved.count.left", { titles: namesOf(left) }));
   return parts.length ? parts : [words("moved.nothing")];
+}
+
+/** The first titles; there may be many. */
+function namesOf(items) {
+  const titles = items.slice(0, NAMED).map((item) => item.title || item.item_id).join("; ");
+  return items.length > NAMED ? words("moved.more", { titles, n: items.length - NAMED }) : titles;
 }
 
 function spokenSummary(state, column) {
@@ -150,11 +158,15 @@ function spokenSummary(state, column) {
 
 function emptyMessage(state, actions) {
   const hasFilters = filtersOf(state.chosen).length > 0;
+  const clear = () => {
+    document.getElementById("answers").focus();
+    actions.clearFilters();
+  };
   return element(
     "div", { class: "message" },
     element("p", { class: "message-title" }, words("empty.heading")),
     element("p", {}, words(hasFilters ? "empty.filters" : "empty.rest")),
-    hasFilters && element("button", { type: "button", class: "button", on: { click: actions.clearFilters } }, words("filters.clear")),
+    hasFilters && element("button", { type: "button", class: "button", on: { click: clear } }, words("filters.clear")),
   );
 }
 

@@ -1,11 +1,9 @@
 /** Filters on the attributes that the items carry. */
 
-import { element, nextNumber } from "../dom.js";
+import { element, isWide, nextNumber } from "../dom.js";
 import { filtersOf } from "../facets.js";
 import { words } from "../words.js";
 import { attributeName } from "./attributes.js";
-
-const WIDE = "(min-width: 56rem)";
 
 /**
  * Mount the filters card.
@@ -20,22 +18,23 @@ export function mountFilters(root, state, actions) {
   const clear = element("button", { type: "button", class: "button button-quiet", on: { click: clearAll } }, words("filters.clear"));
   root.replaceChildren(groups, element("div", { class: "facets-foot" }, count, clear));
   let shownFacets = null;
+  let numShown = 0;
   const card = root.closest("details");
-  if (matchMedia(WIDE).matches) card.open = true;
+  if (isWide()) card.open = true;
 
   function clearAll() {
-    shownFacets = null;
     actions.clearFilters();
     card.querySelector("summary").focus();
   }
 
   function show(next) {
-    if (next.facets !== shownFacets) {
-      shownFacets = next.facets;
-      const isWide = matchMedia(WIDE).matches;
-      groups.replaceChildren(...next.facets.map((facet, index) => facetGroup(facet, next.chosen[facet.name], actions, isWide && index < 3)));
-    }
     const numActive = filtersOf(next.chosen).length;
+    const isCleared = numShown > 0 && Object.keys(next.chosen).length === 0;
+    numShown = numActive;
+    if (next.facets !== shownFacets || isCleared) {
+      shownFacets = next.facets;
+      groups.replaceChildren(...next.facets.map((facet, index) => facetGroup(facet, next.chosen[facet.name], actions, isWide() && index < 3)));
+    }
     clear.hidden = numActive === 0;
     count.textContent = next.facets.length === 0 && next.models.length > 0 ? words("filters.none") : numActive ? words("filters.active", { n: numActive }) : "";
   }

@@ -1,7 +1,8 @@
 /** One recommended item: what it is, why it stands there, what one can do with it. */
 
 import { bar, element, icon, nextNumber, spokenOnly } from "../dom.js";
-import { number, reasonInWords, score, words } from "../words.js";
+import { reasonInWords } from "../sentences.js";
+import { number, score, words } from "../words.js";
 import { attributesInWords } from "./attributes.js";
 
 const ARROWS = { up: "▲", down: "▼", new: "" };

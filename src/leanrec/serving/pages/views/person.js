@@ -1,12 +1,11 @@
 /** Who is asking: a user on record, or a visitor who names titles they like. */
 
 import { searchItems, searchUsers } from "../api.js";
-import { element, icon, nextNumber } from "../dom.js";
+import { element, icon, isWide, nextNumber } from "../dom.js";
+import { SHOWN_EVENTS } from "../state.js";
 import { day, words } from "../words.js";
 import { attributesInWords } from "./attributes.js";
 import { createCombobox } from "./combobox.js";
-
-const SHOWN_EVENTS = 8;
 
 /**
  * Mount the person card.
@@ -21,13 +20,14 @@ export function mountPerson(root, state, actions) {
   const titles = titleSearch(actions);
   const picked = element("ul", { class: "chips", "aria-label": words("taste.heading") });
   const restart = element("button", { type: "button", class: "button button-quiet", title: words("taste.restart.hint"), on: { click: startOver } }, words("taste.restart"));
-  const past = element("div", { class: "past" });
+  const past = element("div", {});
+  const fold = element("details", { class: "past", open: isWide() }, element("summary", { class: "label" }, words("person.history")), past);
   const panels = {
     visitor: element("div", {}, titles.root, picked, element("p", { class: "small soft" }, words("taste.hint")), restart),
     user: element("div", {}, users.root, element("p", { class: "small soft", id: "pick-user" }, words("person.pick"))),
   };
   const switcher = kindSwitch(kind, choose);
-  root.replaceChildren(switcher.root, panels.visitor, panels.user, past);
+  root.replaceChildren(switcher.root, panels.visitor, panels.user, fold);
   if (state.person.kind === "user") users.setText(state.person.id);
 
   function choose(wanted) {
@@ -53,7 +53,9 @@ export function mountPerson(root, state, actions) {
     picked.hidden = next.taste.length === 0;
     restart.hidden = next.taste.length === 0 && !next.history?.events.length;
     picked.replaceChildren(...next.taste.map((item) => chip(item, removeTaste)));
-    past.replaceChildren(...(isAsking && next.history ? pastEvents(next.history.events, next.person.kind) : []));
+    const events = isAsking && next.history ? next.history.events : [];
+    fold.hidden = !isAsking || !next.history || (events.length === 0 && kind === "visitor");
+    past.replaceChildren(...pastEvents(events));
   }
 
   function removeTaste(item) {
@@ -112,15 +114,13 @@ function chip(item, onRemove) {
   return element("li", { class: "chip" }, element("span", {}, title), button);
 }
 
-function pastEvents(events, kind) {
-  if (events.length === 0 && kind === "visitor") return [];
-  const heading = element("h3", { class: "label" }, words("person.history"));
-  if (events.length === 0) return [heading, element("p", { class: "small soft" }, words("person.history.empty"))];
+function pastEvents(events) {
+  if (events.length === 0) return [element("p", { class: "small soft" }, words("person.history.empty"))];
   const lines = events.slice(0, SHOWN_EVENTS).map((event) =>
     element("li", {}, element("span", { class: "past-title" }, event.title || event.item_id), element("span", { class: "past-event" }, eventInWords(event))),
   );
-  const more = events.length - SHOWN_EVENTS;
-  return [heading, element("ul", { class: "past-list" }, ...lines), more > 0 && element("p", { class: "small soft" }, words("person.history.more", { n: more }))].filter(Boolean);
+  const more = events.length > SHOWN_EVENTS && element("p", { class: "small soft" }, words("person.history.more"));
+  return [element("ul", { class: "past-list" }, ...lines), more].filter(Boolean);
 }
 
 function eventInWords({ event, value, timestamp }) {

@@ -14,7 +14,7 @@ const SIZES = [5, 10, 20, 50];
  */
 export function mountQuestion(root, state, actions) {
   const sizes = SIZES.map((size) => element("option", { value: size, selected: size === state.k }, number(size)));
-  const select = element("select", { on: { change: (event) => actions.setK(Number(event.target.value)) } }, ...sizes);
+  const select = element("select", { id: "num-items", on: { change: (event) => actions.setK(Number(event.target.value)) } }, ...sizes);
   const compare = element(
     "button", { type: "button", class: "button", id: "compare", on: { click: () => actions.setComparing(compare.getAttribute("aria-pressed") !== "true") } },
     icon("compare"), words("question.compare"),

@@ -69,7 +69,8 @@ export function createSimilarDialog(root, store, actions) {
     return element(
       "li", {},
       element("div", { class: "item-body" }, element("h3", { class: "item-title" }, title), element("p", { class: "item-attributes" }, attributesInWords(item.attributes))),
-      element("div", { class: "item-worth" }, element("span", { class: "item-score" }, element("span", { "aria-hidden": "true" }, score(item.score)), spokenOnly(words("item.score", { score: score(item.score) }))), bar(share)),
+      element("div", { class: "item-worth" }, element("span", { class: "item-score" }, element("span", { "aria-hidden": "true" }, score(item.score)), spokenOnly(words("item.score", { score: score(item.score) }))), bar(share),
+        item.source && element("span", { class: "item-source", title: words("item.source", { source: item.source }) }, item.source)),
       element("div", { class: "item-actions" }, like, smallButton("similar", "similar", title, () => open(item, model))),
     );
   }

@@ -1,6 +1,7 @@
 /** The panel that shows what each stage of the pipeline did, and how long it took. */
 
 import { bar, element, spokenOnly } from "../dom.js";
+import { noteInWords } from "../sentences.js";
 import { milliseconds, number, words } from "../words.js";
 
 /**
@@ -44,7 +45,7 @@ function row(line, slowest) {
   const hasCounts = typeof line.in === "number" && typeof line.out === "number";
   return element(
     "tr", {},
-    element("th", { scope: "row" }, stageName(line.name), line.note && element("span", { class: "stage-note" }, line.note)),
+    element("th", { scope: "row" }, stageName(line.name), line.note && element("span", { class: "stage-note" }, noteInWords(line.note))),
     element("td", { class: "stage-counts" }, ...(hasCounts ? counts(line) : [])),
     element("td", { class: "stage-time" }, milliseconds(line.ms), bar(line.ms / slowest)),
   );

@@ -20,12 +20,16 @@ export function troubleInWords(error) {
  * @returns {HTMLElement}
  */
 export function alarm({ title, advice, requestId, action }) {
+  const run = () => {
+    document.getElementById("answers").focus({ preventScroll: true });
+    action.run();
+  };
   return element(
     "div", { class: "message message-alarm", role: "alert" },
     element("p", { class: "message-title" }, title),
     advice && element("p", {}, advice),
     requestId && element("p", { class: "small soft" }, words("error.request", { id: requestId })),
-    action && element("button", { type: "button", class: "button", on: { click: action.run } }, action.label),
+    action && element("button", { type: "button", class: "button", on: { click: run } }, action.label),
   );
 }
 
