@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,6 +25,22 @@ ItemId = Annotated[str, Path(min_length=1, max_length=messages.MAX_CHARACTERS)]
 Search = Annotated[str, Query(max_length=messages.MAX_CHARACTERS)]
 ModelName = Annotated[str | None, Query(min_length=1, max_length=messages.MAX_CHARACTERS)]
 
+
+class IdConvertor(Convertor[str]):
+    """An id in a path: any characters at all, slashes and line ends included."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """The id as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The id as it is."""
+        return value
+
+
+register_url_convertor("id", IdConvertor())
 router = APIRouter()
 
 
@@ -79,7 +96,7 @@ async def search_items(
     return _json(_state(request).models.default.catalogue.search(search, limit=limit, offset=offset))
 
 
-@router.get("/v1/items/{item_id:path}/similar", responses=answers(messages.SimilarItems, *READING, 404), operation_id="similar_items")
+@router.get("/v1/items/{item_id:id}/similar", responses=answers(messages.SimilarItems, *READING, 404), operation_id="similar_items")
 async def similar_items(
     request: Request, item_id: ItemId, k: Annotated[int, Query(ge=1, le=messages.MAX_K)] = 10, model: ModelName = None
 ) -> Response:
@@ -87,20 +104,20 @@ async def similar_items(
     return _json(_state(request).answering.similar(item_id, k=k, model_name=model))
 
 
-@router.get("/v1/items/{item_id:path}", responses=answers(messages.Item, *READING, 404), operation_id="get_item")
+@router.get("/v1/items/{item_id:id}", responses=answers(messages.Item, *READING, 404), operation_id="get_item")
 async def get_item(request: Request, item_id: ItemId) -> Response:
     """Say what is known of an item."""
     return _json(_state(request).models.default.catalogue.item(item_id))
 
 
-@router.put("/v1/items/{item_id:path}", responses=answers(messages.Item, *WRITING), openapi_extra=body(messages.ItemChange), operation_id="put_item")
+@router.put("/v1/items/{item_id:id}", responses=answers(messages.Item, *WRITING), openapi_extra=body(messages.ItemChange), operation_id="put_item")
 async def put_item(request: Request, item_id: ItemId) -> Response:
     """Change an item, or add a new one; what is left out stays as it is."""
     change = _READ_ITEM(await request.body())
     return _json(await _state(request).change_item(item_id, change))
 
 
-@router.delete("/v1/items/{item_id:path}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="delete_item")
+@router.delete("/v1/items/{item_id:id}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="delete_item")
 async def delete_item(request: Request, item_id: ItemId) -> Response:
     """Never recommend an item again."""
     await _state(request).delete_item(item_id)
@@ -113,14 +130,14 @@ async def search_users(request: Request, search: Search = "", limit: Annotated[i
     return _json(messages.FoundUsers(users=_state(request).users(search, limit=limit)))
 
 
-@router.get("/v1/users/{user_id:path}/history", responses=answers(messages.History, *READING, 404), operation_id="get_history")
+@router.get("/v1/users/{user_id:id}/history", responses=answers(messages.History, *READING, 404), operation_id="get_history")
 async def get_history(request: Request, user_id: UserId, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
     """List what a user did, newest first."""
     _remember(request, user_id)
     return _json(_state(request).history(user_id, limit=limit))
 
 
-@router.delete("/v1/users/{user_id:path}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="forget_user")
+@router.delete("/v1/users/{user_id:id}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="forget_user")
 async def forget_user(request: Request, user_id: UserId) -> Response:
     """Erase everything stored of a user, and stop using what models remember of them."""
     _remember(request, user_id)

@@ -37,9 +37,7 @@ class GroupWriter:
     A group that cannot be written is undone as a whole, and `undone` is told.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, *, changed: Callable[[frozenset[UserId]], None], undone: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, changed: Callable[[frozenset[UserId]], None], undone: Callable[[], None]) -> None:
         self._connection = connection
         self._changed = changed
         self._undone = undone
