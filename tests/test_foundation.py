@@ -37,6 +37,7 @@ def saved(tmp_path: Path) -> Path:
         (errors.NotFittedError, RuntimeError),
         (errors.ArtifactError, OSError),
         (errors.BudgetError, RuntimeError),
+        (errors.ServiceError, ConnectionError),
         (errors.MissingExtraError, ImportError),
         (errors.PlugInError, TypeError),
     ],

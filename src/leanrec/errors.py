@@ -51,6 +51,10 @@ class PrivacyBudgetError(BudgetError):
     """A privacy budget that is spent."""
 
 
+class ServiceError(LeanRecError, ConnectionError):
+    """A server that cannot be reached, or that failed to answer."""
+
+
 class MissingExtraError(LeanRecError, ImportError):
     """An optional package that is not installed."""
 

@@ -51,7 +51,7 @@ def start_server(*arguments: object, log: Path, **environment: str) -> RunningSe
     line = process.stdout.readline()
     process.stdout.close()
     assert line.startswith("Serving at "), log.read_text(encoding="utf-8")
-    url = line.split()[2].replace("0.0.0.0", "127.0.0.1")
+    url = line.split()[2].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - the address that a test bound on purpose
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if httpx.get(f"{url}/ready").status_code == 200:

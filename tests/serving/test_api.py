@@ -1,6 +1,7 @@
 """The HTTP API on a real server: answers, events, items, users, and a problem for every mistake."""
 
 import itertools
+import json
 
 import httpx
 import pytest
@@ -233,8 +234,8 @@ def test_the_history_joins_what_the_model_knows_and_what_came_since(api: httpx.C
         ("POST", "/v1/recommend", '{"user_id": ""}', 422),
         ("POST", "/v1/recommend", '{"filters": ["nonsense"]}', 422),
         ("POST", "/v1/recommend", '{"filters": ["colour=red"]}', 422),
-        ("POST", "/v1/recommend", '{"user_id": "%s"}' % ("x" * 513), 422),
-        ("POST", "/v1/recommend", '{"history": [%s]}' % ",".join(['"1"'] * 1001), 422),
+        ("POST", "/v1/recommend", json.dumps({"user_id": "x" * 513}), 422),
+        ("POST", "/v1/recommend", json.dumps({"history": ["1"] * 1001}), 422),
         ("POST", "/v1/events", '{"events": []}', 422),
         ("POST", "/v1/events", '{"events": [{"event_id": "1", "user_id": "u", "item_id": "i", "event": "steal"}]}', 422),
         ("POST", "/v1/events", '{"events": [{"user_id": "u", "item_id": "i", "event": "view"}]}', 422),

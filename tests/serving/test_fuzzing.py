@@ -56,7 +56,7 @@ def test_planted_personal_data_appears_in_no_log_line(start: Callable[..., objec
     with httpx.Client(base_url=server.url, headers={"User-Agent": name, "X-Request-Id": mail}) as client:
         client.post("/v1/recommend", json={"user_id": name, "history": [patient], "context": {"text": text}, "filters": [f"brand={mail}"]})
         client.post("/v1/recommend", json={"user_id": name, "model": mail, "filters": [text]})
-        client.post("/v1/recommend", content='{"user_id": "%s", ' % name, headers={"Content-Type": "application/json"})
+        client.post("/v1/recommend", content=f'{{"user_id": "{name}", ', headers={"Content-Type": "application/json"})
         client.post("/v1/events", json={"events": [{"event_id": mail, "user_id": name, "item_id": patient, "event": "click"}]})
         client.post("/v1/events", json={"events": [{"event_id": mail, "user_id": name, "item_id": patient, "event": text}]})
         client.put(f"/v1/items/{patient}", json={"title": text, "attributes": {"owner": mail}})

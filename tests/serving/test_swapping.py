@@ -1,15 +1,19 @@
 """New versions are swapped in under load without a failed request; broken ones are refused."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 from typer.testing import CliRunner
 
 from leanrec.cli.app import app
 from leanrec.serving.library import promote, publish, rollback, versions
+
+Start = Callable[..., Any]
 
 NUM_SWAPS = 200
 """benchmarks/serving.py makes a thousand."""
@@ -25,7 +29,7 @@ def ask_until(stop: threading.Event, url: str, answers: list[tuple[int, str]]) -
             answers.append((response.status_code, response.json().get("model_version", "")))
 
 
-def test_swaps_under_load_fail_no_request(start: Callable[..., object], model_folder: Path, other_folder: Path, tmp_path: Path) -> None:
+def test_swaps_under_load_fail_no_request(start: Start, model_folder: Path, other_folder: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     one, two = publish(model_folder, library, name="shop").version, publish(other_folder, library, name="shop").version
     server = start(library, "--watch-seconds", "0.001", "--no-access-log")
@@ -49,15 +53,13 @@ def test_swaps_under_load_fail_no_request(start: Callable[..., object], model_fo
     assert f'leanrec_model_swaps_total{{outcome="accepted"}} {NUM_SWAPS}.0' in figures
 
 
-def test_a_broken_version_is_refused_and_the_old_one_goes_on(
-    start: Callable[..., object], model_folder: Path, other_folder: Path, tmp_path: Path
-) -> None:
+def test_a_broken_version_is_refused_and_the_old_one_goes_on(start: Start, model_folder: Path, other_folder: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     good, bad = publish(model_folder, library, name="shop"), publish(other_folder, library, name="shop")
     rollback(library, name="shop")
     server = start(library, "--watch-seconds", "0.01")
     (library / "shop" / bad.version / "recommender" / "arrays.safetensors").write_bytes(b"broken")
-    (library / "shop" / "current").write_text('{"version": "%s", "previous": []}' % bad.version)
+    (library / "shop" / "current").write_text(json.dumps({"version": bad.version, "previous": []}))
     deadline = time.monotonic() + 20
     while not any(line["message"].startswith("a new version was refused") for line in server.log_lines()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -69,9 +71,7 @@ def test_a_broken_version_is_refused_and_the_old_one_goes_on(
     assert httpx.post(f"{server.url}/v1/recommend", json={}).status_code == 200
 
 
-def test_a_model_folder_that_is_written_again_is_swapped_in(
-    start: Callable[..., object], model_folder: Path, other_folder: Path, tmp_path: Path
-) -> None:
+def test_a_model_folder_that_is_written_again_is_swapped_in(start: Start, model_folder: Path, other_folder: Path, tmp_path: Path) -> None:
     from leanrec.recommenders.model import Model
 
     folder = tmp_path / "shop"
@@ -85,9 +85,7 @@ def test_a_model_folder_that_is_written_again_is_swapped_in(
     assert httpx.get(f"{server.url}/v1/models").json()["models"][0]["kind"] == "cooccurrence"
 
 
-def test_what_was_changed_of_items_stays_after_a_swap_and_a_restart(
-    start: Callable[..., object], model_folder: Path, other_folder: Path, tmp_path: Path
-) -> None:
+def test_what_was_changed_of_items_stays_after_a_swap_and_a_restart(start: Start, model_folder: Path, other_folder: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     publish(model_folder, library, name="shop")
     server = start(library, "--watch-seconds", "0.01")

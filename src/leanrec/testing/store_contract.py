@@ -1,6 +1,6 @@
 """The contract suite of stores: durable before the future is done, each event once, forgetting for good."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from leanrec.serving.messages import FeedbackEvent
@@ -51,7 +51,7 @@ def _check_events(store: Store) -> None:
 
 def _check_concurrent_appends(store: Store) -> None:
     """Eight writers send the same two hundred events: each is accepted once."""
-    batches: Sequence[list[FeedbackEvent]] = [[_event(f"shared {number}", user_id="crowd", item_id=str(number))] for number in range(200)]
+    batches = [[_event(f"shared {number}", user_id="crowd", item_id=str(number))] for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda batch: store.append(batch, now=NOW).result(), batches * 8))
     require(sum(one.accepted for one in done) == len(batches), "an event that many send at once is accepted once")

@@ -1,0 +1,42 @@
+"""The client against a real server."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from leanrec.client import AsyncClient, Client, Event
+from leanrec.errors import DataError, UnknownIdError
+from leanrec.recommenders.model import Model
+
+
+def test_a_shop_can_do_everything_through_the_client(shop: Any, model: Model) -> None:
+    with Client(shop.url) as client:
+        user = model.dataset.users.ids[50]
+        answer = client.recommend(user, k=5, explain=True)
+        assert len(answer.items) == 5
+        chosen = answer.items[0]
+        events = [Event(user_id=user, item_id=chosen.item_id, event="buy", request_id=answer.request_id)]
+        assert client.send(events).accepted == 1
+        assert client.send(events).duplicates == 1
+        assert chosen.item_id not in client.recommend(user, k=5).item_ids
+        assert client.history(user, limit=1)[0].event == "buy"
+        assert client.item(chosen.item_id).title == chosen.title
+        assert client.search(chosen.title)[0].title == chosen.title
+        assert client.similar(chosen.item_id, k=3, model="graph")
+        assert client.put_item("through/the client", title="New", attributes={"tags": ["x"]}).available
+        client.delete_item("through/the client")
+        client.forget(user)
+        assert client.recommend(user).cold
+        assert [found.name for found in client.models()] == ["shop", "graph"]
+        with pytest.raises(UnknownIdError):
+            client.item("through/the client")
+        with pytest.raises(DataError):
+            client.recommend(user, k=0)
+
+
+@pytest.mark.asyncio
+async def test_many_can_ask_at_once(shop: Any) -> None:
+    async with AsyncClient(shop.url) as client:
+        answers = await asyncio.gather(*(client.recommend(f"u{number:05d}", k=3) for number in range(50)))
+    assert {len(answer.items) for answer in answers} == {3}
