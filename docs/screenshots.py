@@ -44,14 +44,11 @@ def serving(models: list[Path], *, store: Path) -> Iterator[str]:
     """A server on a free port; yields its address."""
     command = [sys.executable, "-m", "leanrec", "serve", *map(str, models), "--port", "0", "--store", str(store)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    try:
-        yield line.split()[2]
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()
+    with process, process.stdout as output:
+        try:
+            yield output.readline().split()[2]
+        finally:
+            process.terminate()
 
 
 @contextmanager
@@ -81,7 +78,7 @@ def save(page: Page, name: str, *, top: str = "body") -> None:
     page.screenshot(path=path)
     if path.stat().st_size > MAX_BYTES:
         raise SystemExit(f"{path.name} has {path.stat().st_size} bytes, more than {MAX_BYTES}")
-    print(f"{path.name}: {path.stat().st_size} bytes")  # noqa: T201 - a script that tells what it did
+    print(f"{path.name}: {path.stat().st_size} bytes")
 
 
 def take(address: str, *, chromium: str) -> None:

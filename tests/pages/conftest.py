@@ -54,13 +54,13 @@ def serving(models: list[Path], place: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", "leanrec", "serve", *map(str, models), "--port", "0", "--store", str(place / "store.sqlite3"), *options]
     with (place / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Serving at "), (place / "server.log").read_text()
-    yield line.split()[2] + "/"
-    process.terminate()
-    process.wait(timeout=30)
-    process.stdout.close()
+    with process, process.stdout as output:
+        line = output.readline()
+        assert line.startswith("Serving at "), (place / "server.log").read_text()
+        try:
+            yield line.split()[2] + "/"
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
@@ -109,9 +109,8 @@ class Visit:
 
     def settled(self) -> None:
         """Wait until no list is being asked for and nothing moves."""
-        self.page.wait_for_function(
-            "() => !document.querySelector('.column:not([hidden])[aria-busy=true]') && document.getAnimations().every((a) => a.playState !== 'running')"
-        )
+        is_still = "document.getAnimations().every((animation) => animation.playState !== 'running')"
+        self.page.wait_for_function(f"() => !document.querySelector('.column:not([hidden])[aria-busy=true]') && {is_still}")
 
     def asking(self) -> Any:
         """A context that waits for the next answer of the server."""

@@ -79,10 +79,8 @@ def test_the_whole_way_can_be_gone_by_keyboard(visit: Any) -> None:
 def test_what_has_the_focus_can_be_seen(visit: Any) -> None:
     for _ in range(12):
         visit.page.keyboard.press("Tab")
-        outlined = (
-            "() => [document.activeElement, document.activeElement.nextElementSibling].some((e) => e && getComputedStyle(e).outlineStyle !== 'none')"
-        )
-        assert visit.page.evaluate(outlined) or visit.page.evaluate("document.activeElement.className") == "skip-link"
+        outlined = "(e) => [e, e.nextElementSibling].some((shown) => shown && getComputedStyle(shown).outlineStyle !== 'none')"
+        assert visit.page.locator(":focus").evaluate(outlined) or visit.page.evaluate("document.activeElement.className") == "skip-link"
 
 
 def test_nothing_slides_for_people_who_want_stillness(visiting: Any) -> None:

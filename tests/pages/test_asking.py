@@ -121,3 +121,10 @@ def test_the_panel_shows_what_the_server_said_of_each_stage(visit: Any) -> None:
         wanted = f"{stage['in']:,} → {stage['out']:,}"
         assert any(wanted in row for row in rows), (stage, rows)
     assert visit.page.locator(".stages-total strong").inner_text().endswith("ms")
+
+
+def test_another_user_in_the_address_is_asked_for(visit: Any) -> None:
+    with visit.asking():
+        visit.page.evaluate("() => { location.hash = 'user=u00007'; }")
+    visit.settled()
+    assert visit.page.locator("h1").inner_text() == visit.words("title.user", id="u00007")

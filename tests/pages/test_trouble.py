@@ -97,3 +97,13 @@ def test_the_page_sends_nothing_elsewhere_and_runs_nothing_inline(visit: Any) ->
     assert "<style" not in response.text()
     assert "style=" not in response.text()
     assert "onclick" not in response.text()
+
+
+def test_a_title_with_markup_is_shown_as_text(visit: Any) -> None:
+    page = visit.page
+    title = "<img src=x onerror=alert(1)> & Zither"
+    response = page.request.put(f"{visit.address}v1/items/marked-up", data={"title": title})
+    assert response.ok
+    assert visit.pick_title("Zither") == title
+    assert page.locator(".chip").inner_text().strip() == title
+    assert page.locator(".chip img").count() == 0

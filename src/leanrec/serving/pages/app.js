@@ -91,6 +91,10 @@ store.watch(({ person }) => {
   const address = person.kind === "user" ? `#${new URLSearchParams({ user: person.id })}` : " ";
   if (address.trim() !== location.hash) history.replaceState(null, "", address === " " ? location.pathname + location.search : address);
 });
+addEventListener("hashchange", () => {
+  const named = userInAddress();
+  if (named && named !== store.read().person.id) actions.chooseUser(named).then(mount);
+});
 const user = userInAddress();
 if (user) store.change({ person: { kind: "user", id: user } });
 mount();

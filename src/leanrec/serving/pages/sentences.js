@@ -47,8 +47,12 @@ function translated(sentence, known) {
   for (const [pattern, key] of known) {
     const match = pattern.exec(sentence);
     if (!match) continue;
-    const blanks = Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, text]) => [name, /^\d+$/.test(text) && name !== "title" ? Number(text) : text]));
+    const blanks = Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, text]) => [name, isCount(name, text) ? Number(text) : text]));
     return { text: words(key, blanks), blanks };
   }
   return { text: sentence, blanks: {} };
+}
+
+function isCount(name, text) {
+  return name !== "title" && /^\d+$/.test(text);
 }

@@ -2,14 +2,13 @@
 
 import { announce, element, nextNumber, prefersStillness } from "../dom.js";
 import { filtersOf } from "../facets.js";
-import { countMoves } from "../movement.js";
 import { words } from "../words.js";
 import { createItem } from "./item.js";
 import { keepingFocus, sliding } from "./list_changes.js";
+import { createSettings } from "./settings.js";
 import { stagesPanel } from "./stages.js";
+import { spokenSummary, statusNodes } from "./summary.js";
 import { alarmFor } from "./trouble.js";
-
-const NAMED = 3;
 
 /**
  * A column of the page.
@@ -78,7 +77,8 @@ export function createColumn(index, actions, { openSimilar, enterKey }) {
       });
     };
     list.hidden = items.length === 0;
-    keepingFocus(list, heading, () => (isFresh && column.movement && !prefersStillness() ? sliding(list, draw) : draw()));
+    const slides = isFresh && column.movement && !prefersStillness();
+    keepingFocus(list, heading, () => (slides ? sliding(list, draw) : draw()));
   }
 
   function act(kind, item) {
@@ -86,74 +86,6 @@ export function createColumn(index, actions, { openSimilar, enterKey }) {
   }
 
   return { root, show };
-}
-
-function createSettings(index, actions) {
-  const model = element("select", { "data-setting": "model", on: { change: (event) => actions.setColumn(index, { model: event.target.value }) } });
-  const modelLabel = element("span", {});
-  const asked = element(
-    "select", { "data-setting": "for", on: { change: (event) => actions.setColumn(index, { forStranger: event.target.value === "stranger" }) } },
-    ...["person", "stranger"].map((who) => element("option", { value: who }, words(`column.for.${who}`))),
-  );
-  const seen = element("input", { type: "checkbox", "data-setting": "seen", on: { change: (event) => actions.setColumn(index, { includeSeen: event.target.checked }) } });
-  const askedField = element("label", { class: "inline" }, element("span", {}, words("column.for")), asked);
-  const root = element(
-    "div", { class: "column-settings" },
-    element("label", { class: "inline" }, modelLabel, model), askedField,
-    element("label", { class: "inline check" }, seen, element("span", {}, words("column.seen"))),
-  );
-  let shownModels = null;
-
-  function show({ models, columns, isComparing }) {
-    if (models !== shownModels) {
-      shownModels = models;
-      model.replaceChildren(...models.map(({ name }) => element("option", { value: name }, name)));
-    }
-    modelLabel.textContent = words(isComparing ? (index ? "column.model.second" : "column.model.first") : "column.model");
-    model.value = columns[index].model;
-    asked.value = columns[index].forStranger ? "stranger" : "person";
-    askedField.hidden = !isComparing;
-    seen.checked = columns[index].includeSeen;
-  }
-  return { root, show };
-}
-
-function statusNodes(state, column, other) {
-  const nodes = [];
-  if (column.answer?.cold) {
-    nodes.push(element("p", { class: "cold" }, element("strong", { class: "cold-mark" }, words("cold.mark")), " ", words("cold.text")));
-  }
-  if (column.movement && state.cause) nodes.push(element("p", { class: "movement" }, ...movementNodes(state.cause, column.movement)));
-  if (other && column.answer) {
-    const ids = new Set(other.items.map((item) => item.item_id));
-    const shared = column.answer.items.filter((item) => ids.has(item.item_id)).length;
-    nodes.push(element("p", { class: "small soft" }, words("column.shared", { n: shared, total: column.answer.items.length })));
-  }
-  return nodes;
-}
-
-function movementNodes(cause, movement) {
-  const parts = movementParts(movement);
-  return [element("strong", {}, words(`moved.after.${cause.kind}`, { title: cause.title ?? "" })), `: ${parts.join(" · ")}`];
-}
-
-function movementParts({ marks, left }) {
-  const parts = Object.entries(countMoves(marks)).filter(([, n]) => n > 0).map(([kind, n]) => words(`moved.count.${kind}`, { n }));
-  if (left.length) parts.push(words("moved.count.left", { titles: namesOf(left) }));
-  return parts.length ? parts : [words("moved.nothing")];
-}
-
-/** The first titles; there may be many. */
-function namesOf(items) {
-  const titles = items.slice(0, NAMED).map((item) => item.title || item.item_id).join("; ");
-  return items.length > NAMED ? words("moved.more", { titles, n: items.length - NAMED }) : titles;
-}
-
-function spokenSummary(state, column) {
-  const { items, cold } = column.answer;
-  if (column.movement && state.cause) return movementNodes(state.cause, column.movement).map((node) => node.textContent ?? node).join("");
-  const first = items.length ? words("spoken.first", { title: items[0].title || items[0].item_id }) : words("empty.heading");
-  return [words("spoken.answer", { n: items.length }), first, cold ? words("cold.mark") : ""].filter(Boolean).join(" ");
 }
 
 function emptyMessage(state, actions) {

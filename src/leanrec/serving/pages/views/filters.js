@@ -36,7 +36,8 @@ export function mountFilters(root, state, actions) {
       groups.replaceChildren(...next.facets.map((facet, index) => facetGroup(facet, next.chosen[facet.name], actions, isWide() && index < 3)));
     }
     clear.hidden = numActive === 0;
-    count.textContent = next.facets.length === 0 && next.models.length > 0 ? words("filters.none") : numActive ? words("filters.active", { n: numActive }) : "";
+    const hasNone = next.facets.length === 0 && next.models.length > 0;
+    count.textContent = hasNone ? words("filters.none") : numActive ? words("filters.active", { n: numActive }) : "";
   }
 
   show(state);

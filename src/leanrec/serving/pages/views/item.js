@@ -10,7 +10,8 @@ const ARROWS = { up: "▲", down: "▼", new: "" };
 /**
  * A row of the list, kept while its item stays in the list.
  * @param {{act: function(string, Object): void, openSimilar: function(Object): void}} wishes
- * @returns {{root: HTMLElement, show: function(Object, Object): void}} `show` takes the item and its surroundings (rank, mark, share, otherRank, acts)
+ * @returns {{root: HTMLElement, show: function(Object, Object): void}}
+ *   `show` takes the item and its surroundings (rank, mark, share, otherRank, acts)
  */
 export function createItem({ act, openSimilar }) {
   const id = `item-${nextNumber()}`;
@@ -21,10 +22,10 @@ export function createItem({ act, openSimilar }) {
   const reason = element("p", { class: "item-reason" });
   const worth = element("div", { class: "item-worth" });
   const buttons = {
-    click: actionButton("click", () => act("click", shown)),
-    like: actionButton("like", () => act("like", shown)),
-    hide: actionButton("hide", () => act("hide", shown)),
-    similar: actionButton("similar", () => openSimilar(shown)),
+    click: actionButton("click", { run: () => act("click", shown) }),
+    like: actionButton("like", { run: () => act("like", shown) }),
+    hide: actionButton("hide", { run: () => act("hide", shown) }),
+    similar: actionButton("similar", { run: () => openSimilar(shown) }),
   };
   const group = element("div", { class: "item-actions", role: "group" }, ...Object.values(buttons));
   const body = element("div", { class: "item-body" }, title, attributes, reason);
@@ -40,7 +41,7 @@ export function createItem({ act, openSimilar }) {
     reason.replaceChildren(...reasonNodes(item.reason || ""));
     reason.hidden = !item.reason;
     rank.replaceChildren(...rankNodes(place, mark));
-    worth.replaceChildren(...worthNodes(item, share, otherRank));
+    worth.replaceChildren(...worthNodes(item, share), ...otherNodes(otherRank));
     group.setAttribute("aria-label", words("item.actions", { title: name }));
     for (const [kind, button] of Object.entries(buttons)) {
       button.setAttribute("aria-label", words(`item.${kind}.label`, { title: name }));
@@ -51,8 +52,35 @@ export function createItem({ act, openSimilar }) {
   return { root, show };
 }
 
-function actionButton(kind, run) {
-  return element("button", { type: "button", class: "action", "data-action": kind, on: { click: run } }, icon(kind), element("span", {}, words(`item.${kind}`)));
+/**
+ * A button of an item: a picture and a word.
+ * @param {string} kind names the words
+ * @param {{run: function(): void, title?: string, picture?: string}} wishes `title` completes the spoken label
+ * @returns {HTMLElement}
+ */
+export function actionButton(kind, { run, title, picture = kind }) {
+  const label = title === undefined ? null : words(`item.${kind}.label`, { title });
+  const properties = { type: "button", class: "action", "data-action": kind, "aria-label": label, on: { click: run } };
+  return element("button", properties, icon(picture), element("span", {}, words(`item.${kind}`)));
+}
+
+/**
+ * Score, bar and source of an item.
+ * @param {{score: number, source?: string}} item
+ * @param {number} share of the best score
+ * @returns {HTMLElement[]}
+ */
+export function worthNodes(item, share) {
+  const seen = element("span", { "aria-hidden": "true" }, score(item.score));
+  const figure = element("span", { class: "item-score" }, seen, spokenOnly(words("item.score", { score: score(item.score) })));
+  const source = item.source && element("span", { class: "item-source", title: words("item.source", { source: item.source }) }, item.source);
+  return [figure, bar(share), source].filter(Boolean);
+}
+
+function otherNodes(rank) {
+  if (!rank) return [];
+  const seen = element("span", { "aria-hidden": "true" }, words("column.other", { rank }));
+  return [element("span", { class: "item-other" }, seen, spokenOnly(words("column.other.spoken", { rank })))];
 }
 
 function rankNodes(place, mark) {
@@ -60,17 +88,8 @@ function rankNodes(place, mark) {
   if (!mark) return nodes;
   const text = words(`moved.${mark.kind}`, { n: mark.by });
   const seen = mark.kind === "new" ? text : `${ARROWS[mark.kind]}${number(mark.by)}`;
-  return [...nodes, element("span", { class: `moved moved-${mark.kind}` }, element("span", { "aria-hidden": "true" }, seen), spokenOnly(text))];
-}
-
-function worthNodes(item, share, otherRank) {
-  const figure = element("span", { class: "item-score" }, element("span", { "aria-hidden": "true" }, score(item.score)), spokenOnly(words("item.score", { score: score(item.score) })));
-  const source = item.source && element("span", { class: "item-source", title: words("item.source", { source: item.source }) }, item.source);
-  const other = otherRank && element(
-    "span", { class: "item-other" }, element("span", { "aria-hidden": "true" }, words("column.other", { rank: otherRank })),
-    spokenOnly(words("column.other.spoken", { rank: otherRank })),
-  );
-  return [figure, bar(share), source, other].filter(Boolean);
+  const moved = element("span", { class: `moved moved-${mark.kind}` }, element("span", { "aria-hidden": "true" }, seen), spokenOnly(text));
+  return [...nodes, moved];
 }
 
 function reasonNodes(reason) {

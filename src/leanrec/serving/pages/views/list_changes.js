@@ -29,7 +29,9 @@ export function sliding(list, change) {
   change();
   for (const row of list.children) {
     const before = tops.get(row);
-    const frames = before === undefined ? [{ opacity: 0 }, { opacity: 1 }] : [{ transform: `translateY(${before - row.offsetTop}px)` }, { transform: "none" }];
-    if (before !== row.offsetTop) row.animate(frames, { duration: SLIDE_MS, easing: "cubic-bezier(0.2, 0.7, 0.2, 1)" });
+    if (before === row.offsetTop) continue;
+    const start = before === undefined ? { opacity: 0 } : { transform: `translateY(${before - row.offsetTop}px)` };
+    const frames = [start, { opacity: 1, transform: "none" }];
+    row.animate(frames, { duration: SLIDE_MS, easing: "cubic-bezier(0.2, 0.7, 0.2, 1)" });
   }
 }

@@ -19,7 +19,8 @@ export function mountPerson(root, state, actions) {
   const users = userSearch(actions);
   const titles = titleSearch(actions);
   const picked = element("ul", { class: "chips", "aria-label": words("taste.heading") });
-  const restart = element("button", { type: "button", class: "button button-quiet", title: words("taste.restart.hint"), on: { click: startOver } }, words("taste.restart"));
+  const restarting = { type: "button", class: "button button-quiet", title: words("taste.restart.hint"), on: { click: startOver } };
+  const restart = element("button", restarting, words("taste.restart"));
   const past = element("div", {});
   const fold = element("details", { class: "past", open: isWide() }, element("summary", { class: "label" }, words("person.history")), past);
   const panels = {
@@ -103,22 +104,26 @@ function titleSearch(actions) {
     hint: words("taste.search.hint"),
     keepsText: false,
     search: async (text, signal) =>
-      (await searchItems(text, { signal })).map((item) => ({ label: item.title || item.item_id, detail: attributesInWords(item.attributes), value: item })),
+      (await searchItems(text, { signal })).map((item) => ({
+        label: item.title || item.item_id, detail: attributesInWords(item.attributes), value: item,
+      })),
     onChoose: (item) => actions.addTaste(item),
   });
 }
 
 function chip(item, onRemove) {
   const title = item.title || item.item_id;
-  const button = element("button", { type: "button", "aria-label": words("taste.remove", { title }), on: { click: () => onRemove(item) } }, icon("close"));
+  const removing = { type: "button", "aria-label": words("taste.remove", { title }), on: { click: () => onRemove(item) } };
+  const button = element("button", removing, icon("close"));
   return element("li", { class: "chip" }, element("span", {}, title), button);
 }
 
 function pastEvents(events) {
   if (events.length === 0) return [element("p", { class: "small soft" }, words("person.history.empty"))];
-  const lines = events.slice(0, SHOWN_EVENTS).map((event) =>
-    element("li", {}, element("span", { class: "past-title" }, event.title || event.item_id), element("span", { class: "past-event" }, eventInWords(event))),
-  );
+  const lines = events.slice(0, SHOWN_EVENTS).map((event) => {
+    const title = element("span", { class: "past-title" }, event.title || event.item_id);
+    return element("li", {}, title, element("span", { class: "past-event" }, eventInWords(event)));
+  });
   const more = events.length > SHOWN_EVENTS && element("p", { class: "small soft" }, words("person.history.more"));
   return [element("ul", { class: "past-list" }, ...lines), more].filter(Boolean);
 }

@@ -10,7 +10,8 @@ import { LANGUAGES, language, remember, words } from "../words.js";
  */
 export function mountPreferences(root, { onLanguage }) {
   const options = LANGUAGES.map(({ code, name }) => element("option", { value: code, lang: code, selected: code === language() }, name));
-  const select = element("select", { id: "language", "aria-label": words("preferences.language"), on: { change: (event) => onLanguage(event.target.value) } }, ...options);
+  const choosing = { id: "language", "aria-label": words("preferences.language"), on: { change: (event) => onLanguage(event.target.value) } };
+  const select = element("select", choosing, ...options);
   const theme = element("button", { id: "theme", type: "button", class: "button button-icon", on: { click: turn } });
 
   function turn() {

@@ -15,10 +15,9 @@ const SIZES = [5, 10, 20, 50];
 export function mountQuestion(root, state, actions) {
   const sizes = SIZES.map((size) => element("option", { value: size, selected: size === state.k }, number(size)));
   const select = element("select", { id: "num-items", on: { change: (event) => actions.setK(Number(event.target.value)) } }, ...sizes);
-  const compare = element(
-    "button", { type: "button", class: "button", id: "compare", on: { click: () => actions.setComparing(compare.getAttribute("aria-pressed") !== "true") } },
-    icon("compare"), words("question.compare"),
-  );
+  const turn = () => actions.setComparing(compare.getAttribute("aria-pressed") !== "true");
+  const pressing = { type: "button", class: "button", id: "compare", on: { click: turn } };
+  const compare = element("button", pressing, icon("compare"), words("question.compare"));
   root.replaceChildren(element("label", { class: "inline" }, element("span", {}, words("question.k")), select), compare);
 
   function show({ isComparing }) {

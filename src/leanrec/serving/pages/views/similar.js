@@ -1,10 +1,11 @@
 /** The dialog of similar items. */
 
 import { ApiError, similarItems } from "../api.js";
-import { bar, element, icon, spokenOnly } from "../dom.js";
-import { score, words } from "../words.js";
+import { element, icon } from "../dom.js";
+import { words } from "../words.js";
 import { attributesInWords } from "./attributes.js";
-import { troubleInWords } from "./trouble.js";
+import { actionButton, worthNodes } from "./item.js";
+import { alarm, troubleInWords } from "./trouble.js";
 
 /**
  * The dialog, closed; the browser gives the focus back to the button that opened it.
@@ -16,7 +17,8 @@ import { troubleInWords } from "./trouble.js";
 export function createSimilarDialog(root, store, actions) {
   const heading = element("h2", { id: "similar-heading", tabindex: "-1" });
   const by = element("p", { class: "small soft" });
-  const close = element("button", { type: "button", class: "button button-icon", "aria-label": words("similar.close"), on: { click: () => dialog.close() } }, icon("close"));
+  const closing = { type: "button", class: "button button-icon", "aria-label": words("similar.close"), on: { click: () => dialog.close() } };
+  const close = element("button", closing, icon("close"));
   const body = element("div", { class: "dialog-body" });
   const said = element("p", { class: "small", role: "status" });
   const dialog = element(
@@ -33,7 +35,8 @@ export function createSimilarDialog(root, store, actions) {
 
   function giveFocusBack() {
     const itemId = opener?.closest("li")?.dataset.itemId;
-    const again = opener?.isConnected ? opener : document.querySelector(`[data-item-id="${CSS.escape(itemId ?? "")}"] [data-action="similar"]`);
+    const sameItem = `[data-item-id="${CSS.escape(itemId ?? "")}"] [data-action="similar"]`;
+    const again = opener?.isConnected ? opener : document.querySelector(sameItem);
     (again ?? document.querySelector(".items [data-action]") ?? document.getElementById("answers")).focus();
   }
 
@@ -63,15 +66,18 @@ export function createSimilarDialog(root, store, actions) {
   function line(item, share, model) {
     const title = item.title || item.item_id;
     const isVisitor = store.read().person.kind === "visitor";
-    const like = isVisitor
-      ? smallButton("like", "taste", title, () => add(item, title))
-      : smallButton("like", "like", title, () => likeIt(item, title));
+    const buttons = [
+      isVisitor
+        ? actionButton("taste", { title, picture: "like", run: () => add(item, title) })
+        : actionButton("like", { title, run: () => likeIt(item, title) }),
+      actionButton("similar", { title, run: () => open(item, model) }),
+    ];
+    const names = [element("h3", { class: "item-title" }, title), element("p", { class: "item-attributes" }, attributesInWords(item.attributes))];
     return element(
       "li", {},
-      element("div", { class: "item-body" }, element("h3", { class: "item-title" }, title), element("p", { class: "item-attributes" }, attributesInWords(item.attributes))),
-      element("div", { class: "item-worth" }, element("span", { class: "item-score" }, element("span", { "aria-hidden": "true" }, score(item.score)), spokenOnly(words("item.score", { score: score(item.score) }))), bar(share),
-        item.source && element("span", { class: "item-source", title: words("item.source", { source: item.source }) }, item.source)),
-      element("div", { class: "item-actions" }, like, smallButton("similar", "similar", title, () => open(item, model))),
+      element("div", { class: "item-body" }, ...names),
+      element("div", { class: "item-worth" }, ...worthNodes(item, share)),
+      element("div", { class: "item-actions" }, ...buttons),
     );
   }
 
@@ -89,12 +95,8 @@ export function createSimilarDialog(root, store, actions) {
   return { open };
 }
 
-function smallButton(picture, kind, title, run) {
-  return element("button", { type: "button", class: "action", "aria-label": words(`item.${kind}.label`, { title }), on: { click: run } }, icon(picture), element("span", {}, words(`item.${kind}`)));
-}
-
 function failed(error) {
   if (!(error instanceof ApiError)) throw error;
   const { title, advice } = troubleInWords(error);
-  return element("div", { class: "message message-alarm", role: "alert" }, element("p", { class: "message-title" }, words("similar.failed")), element("p", {}, title), advice && element("p", {}, advice));
+  return alarm({ title: words("similar.failed"), advice: [title, advice].filter(Boolean).join(" ") });
 }
