@@ -216,3 +216,19 @@ def test_dates_that_could_be_read_both_ways_are_warned_of(caplog: pytest.LogCapt
     caplog.clear()
     assert to_microseconds(pl.Series(["03/04/2024", "25/06/2024"]), place="log.csv, column t")[0] == 1712102400000000
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "title", "category"),
+    [
+        ({"title": ["A"], "name": ["B"]}, "title", None),
+        ({"Artikelbezeichnung": ["A"], "Kategorie": ["B"], "Preis": [1.0]}, "Artikelbezeichnung", "Kategorie"),
+        ({"category_name": ["A"], "product_name": ["B"]}, "product_name", "category_name"),
+        ({"movie_title": ["A"], "tags": [["x"]], "class": [["y"]]}, "movie_title", "class"),
+        ({"商品名称": ["A"], "类目": ["B"]}, "商品名称", "类目"),
+        ({"colour": ["red"]}, None, None),
+    ],
+)
+def test_title_and_category_are_found_by_name(columns: dict[str, list[object]], title: str | None, category: str | None) -> None:
+    catalogue = Catalogue(frame=pl.DataFrame({"item_id": ["a"], **columns}))
+    assert (catalogue.title_column, catalogue.category_column) == (title, category)

@@ -92,3 +92,17 @@ def test_fitting_and_asking_load_neither_torch_nor_transformers() -> None:
 def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = leanrec.fitt
+
+
+def test_declared_repeats_are_recommended_again_and_undeclared_ones_are_pointed_at(caplog: pytest.LogCaptureFixture) -> None:
+    days = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 2, 9), "1d", eager=True)
+    visits = [(user, day) for user in range(20) for day in range(40)]
+    weekly = [(f"u{user}", f"i{(user + day // 7) % 12}", days[day]) for user, day in visits]
+    model = leanrec.fit(pl.DataFrame(weekly, schema=["user", "item", "time"], orient="row"), settings=SETTINGS)
+    assert "% of the acts repeat an item" in caplog.text
+    assert not set(model.history("u1")) & set(leanrec.recommend(model, "u1").item_ids)
+    daily = [(f"u{user}", f"i{(user * 3 + day % 4) % 12}", days[day]) for user, day in visits]
+    groceries = pl.DataFrame(daily, schema=["user", "item", "time"], orient="row")
+    habits = leanrec.fit(groceries, settings=leanrec.RunSettings(rungs=("cooccurrence",), split={"includes_repeats": True}))
+    assert set(habits.history("u1")) & set(leanrec.recommend(habits, "u1").item_ids)
+    assert not set(habits.history("u1")) & set(leanrec.recommend(habits, "u1", exclude_seen=True).item_ids)

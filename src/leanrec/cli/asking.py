@@ -21,7 +21,12 @@ def recommend(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="An item id to leave out; repeat for several.", show_default=False)] = None,
     k: TopK = 10,
-    include_seen: Annotated[bool, typer.Option("--include-seen", help="Also items that the user knows already.")] = False,
+    include_seen: Annotated[
+        bool | None,
+        typer.Option(
+            "--include-seen/--exclude-seen", help="Items that the user knows already; left out unless repeats were declared.", show_default=False
+        ),
+    ] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write a Parquet table instead of printing.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +39,7 @@ def recommend(
         filters=tuple(where or ()),
         exclude=tuple(exclude or ()),
         history=tuple(part for part in (history or "").split(",") if part),
-        exclude_seen=not include_seen,
+        exclude_seen=None if include_seen is None else not include_seen,
     )
     if everyone or to is not None:
         num_rows = asking.recommend_to_file(fitted, None if everyone else (user or []), wishes=wishes, to=to)

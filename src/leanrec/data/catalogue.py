@@ -10,7 +10,24 @@ from leanrec.data.filters import Filter
 from leanrec.data.ids import ItemId
 from leanrec.errors import DataError, UnknownIdError, did_you_mean
 
-TITLE_NAMES = ("title", "name", "product_name", "movie_title", "headline")
+TITLE_WORDS = (
+    "title",
+    "headline",
+    "product_name",
+    "item_name",
+    "name",
+    "titel",
+    "bezeichnung",
+    "标题",
+    "名称",
+    "titre",
+    "nombre",
+    "タイトル",
+    "商品名",
+)
+"""A text column whose name holds one of these words names the items; the first word decides."""
+CATEGORY_WORDS = ("categor", "genre", "kategorie", "department", "class", "类", "カテゴリ", "brand")
+"""The same for the column that groups them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +61,10 @@ class Catalogue:
 
     @property
     def category_column(self) -> str | None:
-        """The column that groups items: the first of several values, else a String column with few distinct values."""
-        for name, dtype in self.frame.schema.items():
-            if dtype == pl.List(pl.String):
-                return name
-        for name in ("category", "genre", "class", "brand"):
-            if self.frame.schema.get(name) == pl.String():
-                return name
-        return None
+        """The column that groups items: by its name, else the first of several values."""
+        texts = [name for name, dtype in self.frame.schema.items() if dtype in (pl.String(), pl.List(pl.String)) and name != "item_id"]
+        several = [name for name in texts if self.frame.schema[name] == pl.List(pl.String)]
+        return _named(several, CATEGORY_WORDS) or (several[0] if several else _named(texts, CATEGORY_WORDS))
 
     def title(self, item_id: ItemId) -> str:
         """The item's title, or its id where there is none."""
@@ -78,7 +91,8 @@ class Catalogue:
     @cached_property
     def title_column(self) -> str | None:
         """The column that names items, if any."""
-        return next((name for name in TITLE_NAMES if self.frame.schema.get(name) == pl.String()), None)
+        texts = [name for name, dtype in self.frame.schema.items() if dtype == pl.String() and name not in ("item_id", self.category_column)]
+        return _named(texts, TITLE_WORDS)
 
     @cached_property
     def _row_of(self) -> dict[ItemId, int]:
@@ -89,3 +103,13 @@ class Catalogue:
         if self.title_column is None:
             return {}
         return dict(zip(self.frame["item_id"].to_list(), self.frame[self.title_column].to_list(), strict=True))
+
+
+def _named(columns: Sequence[str], words: Sequence[str]) -> str | None:
+    """The column whose name is a word, else the first that holds one; earlier words go first."""
+    for fits in (str.__eq__, str.__contains__):
+        for word in words:
+            for column in columns:
+                if fits(column.lower(), word):
+                    return column
+    return None

@@ -62,7 +62,7 @@ def holdout_of(history: Dataset, target: Dataset, *, includes_repeats: bool = Fa
     past = _item_rows(history, np.flatnonzero(is_act(history)))
     answers = _answers(history, target, includes_repeats=includes_repeats)
     if not len(answers):
-        raise EmptySplitError("the held-out part leaves nobody to ask", hint="hold out more days or users, or declare repeat purchases")
+        raise EmptySplitError("the held-out part leaves nobody to ask", hint="hold out more, or declare repeats: includes_repeats=true in [split]")
     future = _item_rows(target, answers)
     item_ids, user_ids, nothing = history.items.ids, history.users.ids, np.zeros(0, np.int64)
     histories = [tuple(item_ids[row] for row in past.get(user_row, nothing).tolist()) for user_row in future]

@@ -32,6 +32,8 @@ class Model:
     """The registered name of the recommender."""
     proof: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON, as the proof wrote it
     """The report by which the recommender was chosen; empty when it was named by hand."""
+    includes_repeats: bool = False
+    """Whether users were declared to come back for the same item, so that known items may be recommended."""
 
     def knows(self, user_id: UserId | None) -> bool:
         """Whether the user has a history here."""
@@ -65,7 +67,7 @@ class Model:
             self.recommender.save(draft / RECOMMENDER_FOLDER)
             self.dataset.save(draft / DATASET_FOLDER)
             Snapshot.of(self.dataset).save(draft / SNAPSHOT_FOLDER)
-            config = {"recommender": self.name, "proof": dict(self.proof)}
+            config = {"recommender": self.name, "proof": dict(self.proof), "includes_repeats": self.includes_repeats}
             save_into(draft, Manifest(kind="model", config=config, parents=(self.dataset.fingerprint,)))
 
     @classmethod
@@ -77,7 +79,14 @@ class Model:
             raise ArtifactError(f"{folder} does not say which recommender it holds", hint="fit the model again")
         recommender = registry.find("leanrec.recommenders", name).load(artifact.folder / RECOMMENDER_FOLDER)
         dataset = Dataset.load(artifact.folder / DATASET_FOLDER)
-        return cls(recommender=recommender, dataset=dataset, name=name, proof=artifact.manifest.config.get("proof", {}))
+        config = artifact.manifest.config
+        return cls(
+            recommender=recommender,
+            dataset=dataset,
+            name=name,
+            proof=config.get("proof", {}),
+            includes_repeats=bool(config.get("includes_repeats", False)),
+        )
 
     @cached_property
     def _histories(self) -> Histories:

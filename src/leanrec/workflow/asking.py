@@ -29,7 +29,8 @@ class Wishes:
     exclude: tuple[ItemId, ...] = ()
     history: tuple[ItemId, ...] = ()
     """Items seen in this session, oldest first, after what is on record."""
-    exclude_seen: bool = True
+    exclude_seen: bool | None = None
+    """Whether items of the history are left out; `None` means unless the model was fitted with repeats declared."""
     has_reasons: bool = True
 
 
@@ -57,7 +58,8 @@ def answer(model: Model, users: Sequence[UserId | None], *, wishes: Wishes) -> l
     for item_id in (*wishes.history, *wishes.exclude):
         model.dataset.items.row(item_id)
     queries = [model.query(user, history=wishes.history, filters=wishes.filters, exclude=wishes.exclude) for user in users]
-    answers = model.recommender.recommend(queries, k=wishes.k, exclude_seen=wishes.exclude_seen)
+    exclude_seen = not model.includes_repeats if wishes.exclude_seen is None else wishes.exclude_seen
+    answers = model.recommender.recommend(queries, k=wishes.k, exclude_seen=exclude_seen)
     answers = [replace(found, cold=found.cold or _is_stranger(model, user)) for found, user in zip(answers, users, strict=True)]
     if not wishes.has_reasons:
         return answers

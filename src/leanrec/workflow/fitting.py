@@ -39,6 +39,7 @@ def fit(
         dataset=dataset,
         name=chosen,
         proof=proof.to_dict() if proof is not None else {},
+        includes_repeats=settings.split.includes_repeats,
     )
     if to is not None:
         model.save(to)

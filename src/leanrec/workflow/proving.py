@@ -4,6 +4,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from leanrec.data.acts import is_act, is_first_act
 from leanrec.data.dataset import Dataset
 from leanrec.data.split import Part, Split, split_by_time_fraction, split_by_user, split_cold_items, split_leave_one_out
 from leanrec.evaluation.ladder import Rung
@@ -18,6 +21,8 @@ from leanrec.workflow.settings import RunSettings
 log = logging.getLogger(__name__)
 
 PARTS: tuple[Part, Part] = ("valid", "test")
+MANY_REPEATS = 0.2
+"""Share of repeated acts above which the user is asked to declare them."""
 
 
 def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None, to: Path | str | None = None) -> LadderReport:
@@ -26,6 +31,7 @@ def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | N
     dataset = read(data, settings=settings, catalogue=catalogue)
     split = split_for(dataset, settings)
     _require_known(settings)
+    _point_at_repeats(dataset, settings)
     refused = _foreseen(split, settings).too_long(minutes=settings.budget.minutes)
     report = climb(
         split,
@@ -48,6 +54,20 @@ def _foreseen(split: Split, settings: RunSettings) -> Estimate:
     foreseen = estimate(split.train, settings.rungs, num_asked=num_asked)
     log.info("%s", foreseen.describe())
     return foreseen
+
+
+def _point_at_repeats(dataset: Dataset, settings: RunSettings) -> None:
+    """In a log of one kind of event, coming back for the same item is a habit that the split should be told of."""
+    acts = is_act(dataset)
+    if settings.split.includes_repeats or len(np.unique(dataset.column("event")[acts])) != 1:
+        return
+    share = 1.0 - is_first_act(dataset).sum() / acts.sum()
+    if share > MANY_REPEATS:
+        log.warning(
+            "%.0f %% of the acts repeat an item that the user had before; they count as targets only when declared: "
+            "--set split.includes_repeats=true",
+            100 * share,
+        )
 
 
 def _require_known(settings: RunSettings) -> None:
