@@ -97,8 +97,8 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
 def test_declared_repeats_are_recommended_again_and_undeclared_ones_are_pointed_at(caplog: pytest.LogCaptureFixture) -> None:
     days = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 2, 9), "1d", eager=True)
     visits = [(user, day) for user in range(20) for day in range(40)]
-    weekly = [(f"u{user}", f"i{(user + day // 7) % 12}", days[day]) for user, day in visits]
-    model = leanrec.fit(pl.DataFrame(weekly, schema=["user", "item", "time"], orient="row"), settings=SETTINGS)
+    rotating = [(f"u{user}", f"i{(user + day // 3) % 40}", days[day]) for user, day in visits]
+    model = leanrec.fit(pl.DataFrame(rotating, schema=["user", "item", "time"], orient="row"), settings=SETTINGS)
     assert "% of the acts repeat an item" in caplog.text
     assert not set(model.history("u1")) & set(leanrec.recommend(model, "u1").item_ids)
     daily = [(f"u{user}", f"i{(user * 3 + day % 4) % 12}", days[day]) for user, day in visits]
