@@ -6,6 +6,7 @@ DIR holds the recbole wheel, inside which MovieLens-100K lies (`make demo` puts 
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,6 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
-CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MODELS = ("fusion", "ease")
 USER = "42"
@@ -104,7 +104,7 @@ def main() -> None:
     """Read the arguments, serve, take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheels", type=Path, required=True, help="folder with the recbole wheel")
-    parser.add_argument("--chromium", default=CHROMIUM, help="the browser")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser; the one on the path by default")
     arguments = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
