@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from hashlib import sha256
 from itertools import pairwise, repeat
 from typing import Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -69,11 +71,20 @@ class IdMap:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], *, kind: str) -> Self:
-        """The map that `to_arrays` wrote."""
+        """The map that `to_arrays` wrote; parts of one model that hold the same ids share one map while it is in use."""
         text = arrays[f"{kind}_ids.bytes"].tobytes()
-        offsets = arrays[f"{kind}_ids.offsets"].tolist()
-        return cls((text[a:b].decode() for a, b in pairwise(offsets)), kind=kind)
+        offsets = arrays[f"{kind}_ids.offsets"]
+        content = (kind, sha256(text).digest(), sha256(offsets.tobytes()).digest())
+        known = _OPENED.get(content)
+        if not isinstance(known, cls):
+            known = cls((text[a:b].decode() for a, b in pairwise(offsets.tolist())), kind=kind)
+            _OPENED[content] = known
+        return known
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
         return {value: row for row, value in enumerate(self.ids)}
+
+
+_OPENED: WeakValueDictionary[tuple[str, bytes, bytes], IdMap] = WeakValueDictionary()
+"""Maps that were read and are in use, by kind and content: they do not change, so one copy serves all."""

@@ -85,10 +85,10 @@ class Fusion(CatalogueScorer[FusionConfig]):
 
     def reason(self, query: Query, item_id: ItemId) -> str:
         """What a member says in words of its own, heaviest first."""
-        for number in np.argsort(-self._weights, kind="stable").tolist():
-            member: CatalogueRecommender = self._members[number]
-            is_talking = self._weights[number] > 0 and _keeps(type(member), GivesReasons)
-            words = cast(GivesReasons, member).reason(query, item_id) if is_talking else ""
+        weighed = zip(self._weights.tolist(), self._members, strict=True)
+        talking = [(weight, member) for weight, member in weighed if weight > 0 and _keeps(type(member), GivesReasons)]
+        for _, member in sorted(talking, key=lambda pair: -pair[0]):
+            words = cast(GivesReasons, member).reason(query, item_id)
             if words:
                 return words
         return ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import secrets
 import time
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ class Gate:
         self._hosts = frozenset(hosts) if hosts is not None else None
         self._has_access_log = has_access_log
         self._num_in_flight = 0
+        self._ids = random.Random(secrets.randbits(128))  # noqa: S311 - ids of requests must differ, they need not be secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it."""
@@ -59,7 +61,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        scope[REQUEST_ID] = request_id = secrets.token_hex(8)
+        scope[REQUEST_ID] = request_id = f"{self._ids.getrandbits(64):016x}"
         is_api = scope["path"].startswith("/v1/")
         status = 0
 
