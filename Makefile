@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-baselines bench-ingest bench-movielens docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-baselines bench-ingest bench-movielens bench-serving docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -52,13 +52,16 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-movielens bench-baselines
+bench: bench-ingest bench-movielens bench-baselines bench-serving
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
 bench-movielens: setup $(WHEELS)/.ready
 	@$(BIN)/python benchmarks/movielens.py --wheels $(WHEELS) $(ARGS)
+
+bench-serving: setup $(WHEELS)/.ready
+	@$(BIN)/python benchmarks/serving.py --wheels $(WHEELS) $(ARGS)
 
 bench-baselines: setup
 	@$(BIN)/python benchmarks/baselines.py $(ARGS)

@@ -157,6 +157,7 @@ def test_similar_items_name_their_source(api: httpx.Client, model: Model) -> Non
     assert 1 <= len(by_graph["items"]) <= 4
     assert {item["source"] for item in by_graph["items"]} == {"cooccurrence"}
     by_default = api.get(f"/v1/items/{item_id}/similar").json()
+    assert {item["source"] for item in by_default["items"]} == {"cooccurrence"}, "the heaviest member that compares items is named"
     assert item_id not in [item["item_id"] for item in by_default["items"]]
     assert api.get("/v1/items/no such item/similar").status_code == 404
 

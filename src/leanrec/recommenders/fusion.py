@@ -16,14 +16,14 @@ from leanrec.data.acts import is_act
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import holdout_of
 from leanrec.data.ids import UNKNOWN_ROW, ItemId
-from leanrec.data.query import Query
+from leanrec.data.query import Query, Recommendations
 from leanrec.errors import BudgetError, ConfigError, DataError, MissingExtraError, PlugInError
 from leanrec.features.histories import Rows
 from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.building import build
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.fusion_weights import fit_weights, gather_pools, on_one_scale
-from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesInfluences, GivesReasons, Recommender
+from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesInfluences, GivesReasons, Recommender, SimilarItems
 from leanrec.training.run import Run
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,14 @@ class Fusion(CatalogueScorer[FusionConfig]):
             if words:
                 return words
         return ""
+
+    def similar(self, item_id: ItemId, *, k: int = 10) -> Recommendations:
+        """The items most like one, as the heaviest member that compares items has it; raises `ConfigError` when none does."""
+        for number in np.argsort(-self._weights, kind="stable").tolist():
+            member: CatalogueRecommender = self._members[number]
+            if isinstance(member, SimilarItems):
+                return member.similar(item_id, k=k)
+        raise ConfigError("no member of this fusion knows which items are alike", hint="add cooccurrence, item-knn, ease or als")
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) what each place of the history adds to each score: its share of what each member adds, times the member's weight.
