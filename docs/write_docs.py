@@ -72,18 +72,24 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
 
 
 def baselines() -> str:
-    """NDCG@10 and Recall@10 of every case on every data set, with cost."""
-    rows = [row for row in rows_of("baselines") if row["metric"] in ("ndcg@10", "recall@10")]
-    cases = dict.fromkeys((row["case"], row["dataset"]) for row in rows)
+    """Test figures of every recommender, both data sets side by side, with cost. Validation rows stay in the results."""
+    rows = [row for row in rows_of("baselines") if row["split"] == "leave-one-out"]
+    found = {(row["case"], row["dataset"], row["protocol"], row["metric"]): row for row in rows}
+    cases = dict.fromkeys(str(row["case"]) for row in rows)
+    head = ["recommender"]
+    for name in ("Beauty", "Toys"):
+        head += [f"{name} Recall@10", f"{name} NDCG@10 [95 %]", "history not masked"]
     table = []
-    for case, dataset in sorted(cases, key=lambda key: str(key[1])):
-        chosen = {(row["metric"], "not masked" in str(row["protocol"])): row for row in rows if (row["case"], row["dataset"]) == (case, dataset)}
-        masked, open_ = chosen[("ndcg@10", False)], chosen.get(("ndcg@10", True))
-        recall = chosen[("recall@10", False)]
-        table.append(
-            (str(dataset), str(case), figure(recall["value"]), interval(masked), figure(open_["value"]) if open_ else "", cost(masked["cpu_seconds"]))
-        )
-    return markdown_table(("data", "recommender", "Recall@10", "NDCG@10 [95 %]", "NDCG@10, history not masked", "CPU-s to fit"), table)
+    for case in cases:
+        cells = [case]
+        for dataset in ("amazon14-beauty", "amazon14-toys"):
+            masked = found[case, dataset, "history masked", "ndcg@10"]
+            cells += [figure(found[case, dataset, "history masked", "recall@10"]["value"]), interval(masked)]
+            cells.append(figure(found[case, dataset, "history not masked", "ndcg@10"]["value"]))
+        costs = found[case, "amazon14-beauty", "history masked", "ndcg@10"]
+        latency = found[case, "amazon14-beauty", "one query, one thread", "p95"]
+        table.append((*cells, cost(costs["cpu_seconds"]), cost(costs["peak_mb"], digits=0), cost(latency["value"], digits=2)))
+    return markdown_table((*head, "CPU-s to fit (Beauty)", "peak MB", "p95 ms a query"), table)
 
 
 def first_minutes() -> str:
@@ -99,13 +105,24 @@ def ingest() -> str:
 def simple_table(name: str) -> str:
     """Case, data, metric, value and memory of every row of a benchmark."""
     rows = rows_of(name)
-    table = [(str(row["case"]), str(row["dataset"] or ""), value_with_unit(row), cost(row["peak_mb"], digits=0)) for row in rows]
-    return markdown_table(("case", "data", "value", "peak MB"), table)
+    table = [
+        (
+            str(row["case"]),
+            str(row["peer"] or "leanrec"),
+            str(row["dataset"] or ""),
+            str(row["metric"]),
+            value_with_unit(row),
+            cost(row["peak_mb"], digits=0),
+        )
+        for row in rows
+    ]
+    return markdown_table(("case", "by", "data", "what", "value", "peak MB"), table)
 
 
 def value_with_unit(row: Row) -> str:
-    """The metric and its value in its unit."""
-    return f"{row['metric']}: {row['value']:.3g} {row['unit'] or ''}".strip()
+    """A value in its unit; a ratio needs none."""
+    unit = "" if row["unit"] in (None, "ratio") else f" {row['unit']}"
+    return f"{row['value']:.3g}{unit}"
 
 
 def figure(value: object) -> str:
