@@ -31,7 +31,9 @@ class LiveCatalogue:
         self._new_ids: list[ItemId] = []
         self._new_row_of: dict[ItemId, int] = {}
         self._overlays: dict[int, ItemOverlay] = {}
-        self._is_closed: Mask = np.zeros(self.num_known, np.bool_)
+        self._described: set[int] = set()
+        self._closed_room: Mask = np.zeros(self.num_known, np.bool_)
+        self._is_closed: Mask = self._closed_room
         self._filter_masks: OrderedDict[tuple[str, ...], Mask] = OrderedDict()
         self._descriptions: list[Described | None] = [None] * self.num_known
         for overlay in overlays:
@@ -59,12 +61,17 @@ class LiveCatalogue:
             row = len(self)
             self._new_ids.append(overlay.item_id)
             self._new_row_of[overlay.item_id] = row
-            self._is_closed = np.append(self._is_closed, False)
-            self._descriptions.append(None)
+            self._make_room()
+        before = self._overlays.get(row)
         self._overlays[row] = overlay
         self._is_closed[row] = overlay.is_deleted or not overlay.is_available
-        self._descriptions[row] = None
-        self._filter_masks.clear()
+        if before is None or before.attributes != overlay.attributes:
+            self._descriptions[row] = None
+            self._filter_masks.clear()
+        if overlay.attributes is not None or row >= self.num_known:
+            self._described.add(row)
+        else:
+            self._described.discard(row)
 
     def overlay(self, item_id: ItemId) -> ItemOverlay:
         """What was changed of an item; an empty change for one that is as the model knows it."""
@@ -129,7 +136,7 @@ class LiveCatalogue:
             found = np.ones(len(self), np.bool_)
             for condition in conditions:
                 found[: self.num_known] &= self.index.matching(condition)
-            for row in self._overlays:
+            for row in self._described:
                 found[row] = all(meets(self._value(row, condition.column), condition) for condition in conditions)
             self._filter_masks[filters] = found
             if len(self._filter_masks) > MAX_CACHED_FILTERS:
@@ -145,6 +152,14 @@ class LiveCatalogue:
             rows = sorted([*rows, *changed], key=lambda row: -self._popularity(row))
         page = rows[offset : offset + limit]
         return FoundItems(items=[self._found(row) for row in page], total=len(rows))
+
+    def _make_room(self) -> None:
+        """One more row; room is made for many at a time, so that a thousand new items do not copy a thousand times."""
+        size = len(self._is_closed)
+        if size == len(self._closed_room):
+            self._closed_room = np.concatenate([self._closed_room, np.zeros(max(64, size // 8), np.bool_)])
+        self._is_closed = self._closed_room[: size + 1]
+        self._descriptions.append(None)
 
     def _found(self, row: int) -> FoundItem:
         return FoundItem(item_id=self.item_id(row), title=self.title(row), attributes=self.attributes(row), popularity=self._popularity(row))

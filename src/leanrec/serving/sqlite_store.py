@@ -26,14 +26,22 @@ MAX_EVENTS = 10_000_000
 MAX_HISTORY = 1000
 """Newest events of a user that an answer can use."""
 MAX_HIDDEN = 10_000
-MAX_ITEM_CHANGES = 200_000
+MAX_ITEM_CHANGES = 100_000
 MAX_CACHED_PROFILES = 20_000
 
 _INSERT = "INSERT OR IGNORE INTO events (event_id, user_id, item_id, event, timestamp, value, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _NEWEST = "SELECT event_id, user_id, item_id, event, timestamp, value, request_id FROM events WHERE user_id = ? ORDER BY number DESC LIMIT ?"
 _ACTS = "SELECT item_id FROM events WHERE user_id = ? AND event NOT IN ('hide', 'impression') ORDER BY number DESC LIMIT ?"
 _HIDDEN = "SELECT DISTINCT item_id FROM events WHERE user_id = ? AND event = 'hide' LIMIT ?"
-_USERS = "SELECT user_id, count(*) FROM events WHERE instr(user_id, ?) > 0 GROUP BY user_id LIMIT ?"
+_USERS = """
+    WITH RECURSIVE known(user_id) AS (
+        SELECT min(user_id) FROM events
+        UNION ALL SELECT (SELECT min(user_id) FROM events WHERE user_id > known.user_id) FROM known WHERE known.user_id IS NOT NULL
+    )
+    SELECT user_id, (SELECT count(*) FROM events WHERE events.user_id = known.user_id) FROM known
+    WHERE user_id IS NOT NULL AND instr(user_id, ?) > 0 LIMIT ?
+"""
+"""Leaps from user to user in the index, instead of reading every event."""
 
 assert frozenset({"hide", "impression"}) == NOT_HISTORY, "the query for acts names the same events"  # noqa: S101 - only our own bug could break it
 
@@ -129,10 +137,8 @@ class SQLiteStore:
         return self._file.secret
 
     def size(self) -> StoreSize:
-        """Events and item changes, and bytes on disk; counting users would read everything, so it is done on demand only."""
-        with self._reading:
-            num_users = int(self._file.reading.execute("SELECT count(*) FROM (SELECT DISTINCT user_id FROM events)").fetchone()[0])
-        return StoreSize(num_events=self._num_events, num_users=num_users, num_items=self._num_items, num_bytes=self._file.num_bytes)
+        """Events and item changes, counted as they come, and bytes on disk."""
+        return StoreSize(num_events=self._num_events, num_items=self._num_items, num_bytes=self._file.num_bytes)
 
     def close(self) -> None:
         """Write what waits, fold the write-ahead log into the file, and let others open it."""

@@ -50,8 +50,8 @@ class StoreSize:
     """How much a store holds."""
 
     num_events: int
-    num_users: int
     num_items: int
+    """Item changes."""
     num_bytes: int
 
 

@@ -63,7 +63,6 @@ class Telemetry:
         size = store.size()
         figures: Iterable[tuple[str, int]] = (
             ("events", size.num_events),
-            ("users", size.num_users),
             ("item_changes", size.num_items),
             ("bytes", size.num_bytes),
         )
