@@ -18,7 +18,7 @@ from leanrec.serving.keys import create_key
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SETTINGS = {
-    "desktop-light-en": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "en-GB"},
+    "desktop-light-en": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "en-GB", "reduced_motion": "reduce"},
     "desktop-dark-zh": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark", "locale": "zh-CN"},
     "phone-dark-en": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "locale": "en-US", "has_touch": True, "is_mobile": True},
     "phone-light-zh": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light", "locale": "zh-CN", "has_touch": True, "is_mobile": True},

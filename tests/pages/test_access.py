@@ -83,8 +83,10 @@ def test_what_has_the_focus_can_be_seen(visit: Any) -> None:
         assert visit.page.locator(":focus").evaluate(outlined) or visit.page.evaluate("document.activeElement.className") == "skip-link"
 
 
-def test_nothing_slides_for_people_who_want_stillness(visiting: Any) -> None:
-    visit = visiting(reduced_motion="reduce").open()
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_items_slide_unless_people_want_stillness(visiting: Any, motion: str) -> None:
+    visit = visiting(reduced_motion=motion).open()
     visit.choose_user("u00")
-    visit.page.evaluate("() => { Element.prototype.animate = () => { throw new Error('it moved'); }; }")
+    visit.page.evaluate("() => { Element.prototype.animate = () => { window.hasMoved = true; }; }")
     visit.act("like", place=3)
+    assert visit.page.evaluate("() => window.hasMoved === true") == (motion == "no-preference")
