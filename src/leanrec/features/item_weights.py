@@ -69,20 +69,27 @@ class ItemWeights:
         return np.bincount(columns, weights=values, minlength=self.num_columns).astype(np.float32)
 
     def influences(self, history: Rows, item_rows: Rows, *, decay: float, last: int) -> FloatArray:
-        """(H, K): what each place of one history adds to the score of each item; 0 before the `last` items."""
-        added = np.zeros((len(history), len(item_rows)), np.float32)
-        read = history[-last:]
-        if len(read) == 0:
-            return added
-        parts = self._parts(read)
+        """(H, K): how far each score falls when the item at each place of one history is taken out.
+
+        All appearances of the item go together, and what is older moves up: the same as scoring again without it.
+        """
+        if len(history) == 0:
+            return np.zeros((0, len(item_rows)), np.float32)
+        lost = _read_weights(np.ones((1, len(history)), np.bool_), decay, last) - _read_weights(history[:, None] != history, decay, last)
+        influences: FloatArray = lost @ self._dense(history, item_rows)
+        return influences
+
+    def _dense(self, rows: Rows, columns: Rows) -> FloatArray:
+        """(len(rows), len(columns)) the entries of some rows in some columns."""
+        parts = self._parts(rows)
         wanted = np.full(self.num_columns, -1, np.int32)
-        wanted[item_rows] = np.arange(len(item_rows))
-        columns = wanted[np.concatenate([self.columns[part] for part in parts])]
-        hits = np.flatnonzero(columns >= 0)
-        rows = np.searchsorted(np.cumsum([part.stop - part.start for part in parts]), hits, side="right")
-        values = np.concatenate([self.values[part] for part in parts])[hits]
-        added[rows + len(history) - len(read), columns[hits]] = values * decay ** (len(read) - 1 - rows)
-        return added
+        wanted[columns] = np.arange(len(columns))
+        places = wanted[np.concatenate([self.columns[part] for part in parts])]
+        hits = np.flatnonzero(places >= 0)
+        owners = np.searchsorted(np.cumsum([part.stop - part.start for part in parts]), hits, side="right")
+        dense = np.zeros((len(rows), len(columns)), np.float32)
+        dense[owners, places[hits]] = np.concatenate([self.values[part] for part in parts])[hits]
+        return dense
 
     def _parts(self, rows: Rows) -> list[slice]:
         """Where the entries of each row stand; slices copy faster than a gather over single places."""
@@ -117,6 +124,13 @@ def keep_strongest(blocks: Iterable[FloatArray | sp.csr_matrix], *, max_entries:
     matrix = sp.vstack(parts, format="csr")
     kept = float(np.abs(matrix.data).sum(dtype=np.float64))
     return Pruned(weights=ItemWeights.of_matrix(matrix), dropped_share=max(0.0, 1.0 - kept / total) if total else 0.0)
+
+
+def _read_weights(is_there: npt.NDArray[np.bool_], decay: float, last: int) -> FloatArray:
+    """(R, H) weight of each place, newest last, in histories of which only some places are there; 0 beyond the `last` of them."""
+    ages = is_there[:, ::-1].cumsum(axis=1)[:, ::-1] - 1
+    weights: FloatArray = np.where(is_there & (ages < last), np.power(np.float32(decay), ages, dtype=np.float32), np.float32(0.0))
+    return weights
 
 
 def rows_per_block(num_items: int) -> int:

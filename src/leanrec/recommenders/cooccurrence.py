@@ -102,7 +102,7 @@ class Cooccurrence(ItemComparer[CooccurrenceConfig]):
         return scores
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
-        """(H, K) what each place of the history adds to each score."""
+        """(H, K) how far each score falls without the item at each place of the history."""
         added = self._weights.influences(history, item_rows, decay=self.config.decay, last=self.config.last)
         added *= self._discount[item_rows]
         return added

@@ -102,7 +102,7 @@ class Fusion(CatalogueScorer[FusionConfig]):
         raise ConfigError("no member of this fusion knows which items are alike", hint="add cooccurrence, item-knn, ease or als")
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
-        """(H, K) what each place of the history adds to each score: its share of what each member adds, times the member's weight.
+        """(H, K) what each place of the history is worth to each score: its share of what the members would lose, times their weights.
 
         Members that cannot tell are left out; the scale of the sum is bent (see `on_one_scale`), so shares are compared, not scores.
         """

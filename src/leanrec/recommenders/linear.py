@@ -51,7 +51,7 @@ class LinearItemModel(ItemComparer[LinearSettings]):
         return self._weights.scores(histories, decay=self.config.decay, last=self.config.last)
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
-        """(H, K) what each place of the history adds to each score."""
+        """(H, K) how far each score falls without the item at each place of the history."""
         return self._weights.influences(history, item_rows, decay=self.config.decay, last=self.config.last)
 
     def _affinity(self, item_row: int) -> FloatArray:

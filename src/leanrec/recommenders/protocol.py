@@ -90,10 +90,10 @@ class GivesReasons(Protocol):
 
 @runtime_checkable
 class GivesInfluences(Protocol):
-    """A recommender that can say at once what each item of a history adds to the scores: reasons without asking again."""
+    """A recommender that can say at once what scores would lose without each item of a history: reasons without asking again."""
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
-        """(H, K): for each place of the history (item rows, oldest first) what it adds to each item's score; 0 for places not read."""
+        """(H, K): for each place of the history (item rows, oldest first) how far each item's score falls without the item there."""
         ...
 
 
