@@ -76,7 +76,7 @@ class ItemWeights:
         if len(history) == 0:
             return np.zeros((0, len(item_rows)), np.float32)
         lost = _read_weights(np.ones((1, len(history)), np.bool_), decay, last) - _read_weights(history[:, None] != history, decay, last)
-        influences: FloatArray = lost @ self._dense(history, item_rows)
+        influences: FloatArray = (lost @ self._dense(history, item_rows)).astype(np.float32, copy=False)
         return influences
 
     def _dense(self, rows: Rows, columns: Rows) -> FloatArray:
