@@ -81,14 +81,17 @@ class ItemWeights:
 
     def _dense(self, rows: Rows, columns: Rows) -> FloatArray:
         """(len(rows), len(columns)) the entries of some rows in some columns."""
-        parts = self._parts(rows)
-        wanted = np.full(self.num_columns, -1, np.int32)
-        wanted[columns] = np.arange(len(columns))
-        places = wanted[np.concatenate([self.columns[part] for part in parts])]
-        hits = np.flatnonzero(places >= 0)
-        owners = np.searchsorted(np.cumsum([part.stop - part.start for part in parts]), hits, side="right")
+        present = np.concatenate([self.columns[part] for part in self._parts(rows)])
+        is_wanted = np.zeros(self.num_columns, np.bool_)
+        is_wanted[columns] = True
+        hits = np.flatnonzero(is_wanted.take(present))
+        ends = self.offsets[rows + 1]
+        sums = np.cumsum(ends - self.offsets[rows])
+        owners = np.searchsorted(sums, hits, side="right")
+        place = np.zeros(self.num_columns, np.int32)
+        place[columns] = np.arange(len(columns))
         dense = np.zeros((len(rows), len(columns)), np.float32)
-        dense[owners, places[hits]] = np.concatenate([self.values[part] for part in parts])[hits]
+        dense[owners, place[present[hits]]] = self.values[hits - sums[owners] + ends[owners]]
         return dense
 
     def _parts(self, rows: Rows) -> list[slice]:

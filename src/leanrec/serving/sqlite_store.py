@@ -60,6 +60,7 @@ class SQLiteStore:
         self._profiles: OrderedDict[UserId, Profile] = OrderedDict()
         self._generation = 0
         self._num_events = self._num_items = 0
+        self._has_forgotten = self._file.reading.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is not None
         self._count()
         self._writer = GroupWriter(self._file.writing, changed=self._drop_profiles, undone=self._count)
 
@@ -99,6 +100,7 @@ class SQLiteStore:
         def erase(connection: sqlite3.Connection) -> None:
             erased = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
             connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (self._masked(user_id),))
+            self._has_forgotten = True
             self._num_events -= erased
 
         return self._writer.submit(erase, users=frozenset({user_id}))
@@ -170,11 +172,14 @@ class SQLiteStore:
 
     def _read_profile(self, user_id: UserId) -> Profile:
         read = self._file.reading.execute
+        is_forgotten = self._has_forgotten and read("SELECT 1 FROM forgotten WHERE user_hash = ?", (self._masked(user_id),)).fetchone() is not None
+        if read("SELECT 1 FROM events WHERE user_id = ? LIMIT 1", (user_id,)).fetchone() is None:
+            return Profile(is_forgotten=is_forgotten)
         acts = [row[0] for row in read(_ACTS, (user_id, MAX_HISTORY))]
         return Profile(
             history=tuple(reversed(acts)),
             hidden=frozenset(row[0] for row in read(_HIDDEN, (user_id, MAX_HIDDEN))),
-            is_forgotten=read("SELECT 1 FROM forgotten WHERE user_hash = ?", (self._masked(user_id),)).fetchone() is not None,
+            is_forgotten=is_forgotten,
         )
 
     def _drop_profiles(self, users: frozenset[UserId]) -> None:
