@@ -1,9 +1,10 @@
 """Load: open-loop requests to a server from a process of its own; late answers delay nothing that comes after them.
 
-Run as a program it reads one JSON plan from standard input and writes one JSON result to standard output.
+Run as a program it calibrates (`--calibrate`), or reads one JSON plan from standard input and writes one JSON result to standard output.
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
+
+import uvloop
 
 NUM_CONNECTIONS = 32
 
@@ -132,10 +135,26 @@ class Sender:
         return json.dumps({"events": [event]}).encode()
 
 
+def calibrate(seconds: float = 5.0) -> dict[str, float]:
+    """The pauses that a process sees which does nothing but look at the clock."""
+    began = before = time.perf_counter()
+    pauses = []
+    while before - began < seconds:
+        now = time.perf_counter()
+        if now - before > 0.0005:
+            pauses.append((now - before) * 1000)
+        before = now
+    return {"share_lost": sum(pauses) / 1000 / seconds, "longest_ms": max(pauses, default=0.0), "num_long": sum(pause >= 5 for pause in pauses)}
+
+
 def main() -> None:
-    """Read a plan, send it, write the result."""
+    """Read a plan, send it, write the result; or look at the clock."""
+    if "--calibrate" in sys.argv:
+        json.dump(calibrate(), sys.stdout)
+        return
     plan = LoadPlan(**json.load(sys.stdin))
-    json.dump(asdict(asyncio.run(Sender(plan).run())), sys.stdout)
+    gc.disable()  # the sender must not pause; it lives for seconds
+    json.dump(asdict(uvloop.run(Sender(plan).run())), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -78,12 +78,26 @@ def main() -> None:
         models = dict(_models(folder, arguments.wheels))
         small = next(iter(models.values()))
         if arguments.only in (None, "load"):
+            rows += calibrated()
             rows += [row for name, model in models.items() for row in under_load(name, model, seconds=arguments.seconds, folder=folder)]
         if arguments.only in (None, "kill"):
             rows += killed(small, folder=folder)
         if arguments.only in (None, "swap"):
             rows += swapped(small, folder=folder)
     write_rows("serving", rows, RESULTS)
+
+
+def calibrated() -> list[BenchmarkRow]:
+    """What the machine itself takes away while both cores are busy, as server and sender are: no program could answer within a pause."""
+    command = [sys.executable, str(Path(__file__).with_name("load.py")), "--calibrate"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_on_core(core)) for core in (0, -1)]
+    first, _ = (json.loads(process.communicate()[0]) for process in both)
+    common = {"case": "calibration", "protocol": "two processes do nothing but read the clock, one on each core, for 5 s"}
+    return [
+        BenchmarkRow(metric="time taken away from the server's core", value=first["share_lost"], unit="share", **common),
+        BenchmarkRow(metric="longest pause", value=first["longest_ms"], unit="ms", **common),
+        BenchmarkRow(metric="pauses of 5 ms or more", value=first["num_long"] / 5, unit="per second", **common),
+    ]
 
 
 def under_load(name: str, model: Path, *, seconds: float, folder: Path) -> list[BenchmarkRow]:
