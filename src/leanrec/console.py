@@ -75,7 +75,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     result = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         is_figure = number > 0 and all(_is_figure(row[number]) for row in body)
-        result.add_column(column, justify="right" if is_figure else "left", no_wrap=number == 0)
+        result.add_column(column, justify="right" if is_figure else "left", no_wrap=number == 0, overflow="fold")
     for row in body:
         result.add_row(*row)
     return result

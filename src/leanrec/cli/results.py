@@ -27,7 +27,7 @@ def print_cleaning(steps: tuple[CleaningStep, ...]) -> None:
 
 def print_proof(report: LadderReport, folder: Path | None = None) -> None:
     """The ladder with quality, interval and cost, and the verdict."""
-    columns = ("rung", f"{report.metric} [95 %]", "gain over the best so far", "on test", "CPU-s", "MB held", "MB disk", "p95 ms")
+    columns = ("rung", f"{report.metric} [95 %]", "gain over best so far", "test", "CPU-s", "MB", "disk MB", "p95 ms")
     print_table("The proof", columns, [_rung_row(result, report.metric) for result in report.results])
     for result in report.results:
         if result.skipped:
@@ -53,7 +53,7 @@ def _rung_row(result: RungResult, metric: str) -> tuple[str, ...]:
         result.name,
         _interval(result.valid[metric]),
         gain,
-        f"{result.test[metric].value:.3f}",
+        _share(result.test[metric].value),
         _figure(cost.fit_cpu_seconds),
         _figure(cost.peak_mb, digits=0),
         _figure(None if cost.num_bytes is None else cost.num_bytes / 1e6),
@@ -62,8 +62,13 @@ def _rung_row(result: RungResult, metric: str) -> tuple[str, ...]:
 
 
 def _interval(measure: Measure, *, sign: str = "") -> str:
-    value, low, high = (f"{number:{sign}.3f}" if number is not None else "-" for number in (measure.value, measure.low, measure.high))
+    value, low, high = (_share(number, sign=sign) for number in (measure.value, measure.low, measure.high))
     return f"{value} [{low}, {high}]"
+
+
+def _share(value: float | None, *, sign: str = "") -> str:
+    """A figure between -1 and 1 without its leading zero, so that three of them fit into a column."""
+    return "-" if value is None else f"{value:{sign}.3f}".replace("0.", ".", 1)
 
 
 def _figure(value: float | None, *, digits: int = 2) -> str:
