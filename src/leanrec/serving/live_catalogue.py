@@ -145,12 +145,14 @@ class LiveCatalogue:
 
     def search(self, text: str, *, limit: int, offset: int) -> FoundItems:
         """Items whose title contains the text, deleted ones left out: the model's by popularity, then new ones."""
-        rows = [row for row in self.index.titles_with(text).tolist() if row not in self._overlays]
-        wanted = text.casefold()
-        changed = [row for row, overlay in self._overlays.items() if not overlay.is_deleted and wanted in self.title(row).casefold()]
-        if changed:
-            rows = sorted([*rows, *changed], key=lambda row: -self._popularity(row))
-        page = rows[offset : offset + limit]
+        rows = self.index.titles_with(text)
+        if self._overlays:
+            wanted = text.casefold()
+            changed = [row for row, overlay in self._overlays.items() if not overlay.is_deleted and wanted in self.title(row).casefold()]
+            rows = np.concatenate([rows[~np.isin(rows, list(self._overlays))], np.array(changed, np.int64)])
+            popularity = np.pad(self.index.popularity, (0, len(self) - self.num_known))
+            rows = rows[np.argsort(-popularity[rows], kind="stable")]
+        page = rows[offset : offset + limit].tolist()
         return FoundItems(items=[self._found(row) for row in page], total=len(rows))
 
     def _make_room(self) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from leanrec.config import Config
 from leanrec.errors import ConfigError
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "testserver")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class ServerSettings(Config):
