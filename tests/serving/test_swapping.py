@@ -15,7 +15,7 @@ from leanrec.serving.library import promote, publish, rollback, versions
 
 Start = Callable[..., Any]
 
-NUM_SWAPS = 200
+NUM_SWAPS = 500
 """benchmarks/serving.py makes a thousand."""
 USERS = 4
 
