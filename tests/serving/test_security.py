@@ -96,6 +96,7 @@ def test_security_headers_stand_on_every_answer(shop: Any) -> None:
         assert len(headers["x-request-id"]) == 16
         assert "server" not in headers
     assert httpx.get(f"{shop.url}/v1/models").headers["cache-control"] == "no-store"
+    assert httpx.get(f"{shop.url}/static/app.js").headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"])

@@ -37,6 +37,8 @@ HEADERS = {
 }
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _NO_STORE = (b"cache-control", b"no-store")
+_ASK_AGAIN = (b"cache-control", b"no-cache")
+"""For the page's files: kept by the browser, asked about each time, so that an upgrade never mixes old modules with new ones."""
 
 
 class _BodyTooLargeError(Exception):
@@ -74,6 +76,8 @@ class Gate:
                 headers.append((b"x-request-id", request_id.encode()))
                 if is_api:
                     headers.append(_NO_STORE)
+                elif scope["path"].startswith("/static/"):
+                    headers.append(_ASK_AGAIN)
             await send(message)
 
         self._num_in_flight += 1
