@@ -16,24 +16,16 @@ from leanrec.errors import DataError, did_you_mean
 from leanrec.features.fading import HALF_LIFE_DAYS, FadingCounts
 from leanrec.features.histories import Rows
 from leanrec.features.item_weights import ItemWeights
-from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts, popularity_shares
+from leanrec.recommenders.catalogue_scorer import CatalogueScorer, Settings, act_counts, popularity_shares
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.training.run import Run
 
 
-class PopularityConfig(Config):
-    """Popularity of all time has nothing to set."""
+class _SharesForAll(CatalogueScorer[Settings]):
+    """What popularity of any kind has in common: one share for each item, the same for everybody."""
 
-
-class Popularity(CatalogueScorer[PopularityConfig]):
-    """The same answer for everybody: items by their share of all acts."""
-
-    name = "popularity"
-    Config = PopularityConfig
     is_collaborative = False
-
-    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
-        self._shares = popularity_shares(act_counts(train))
+    _shares: FloatArray
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002 - alike for all
         return np.tile(self._shares, (len(histories), 1))
@@ -45,6 +37,20 @@ class Popularity(CatalogueScorer[PopularityConfig]):
         self._shares = arrays["shares"]
 
 
+class PopularityConfig(Config):
+    """Popularity of all time has nothing to set."""
+
+
+class Popularity(_SharesForAll[PopularityConfig]):
+    """The same answer for everybody: items by their share of all acts."""
+
+    name = "popularity"
+    Config = PopularityConfig
+
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - there is nothing to choose
+        self._shares = popularity_shares(act_counts(train))
+
+
 class RecentPopularityConfig(Config):
     """How fast popularity fades."""
 
@@ -52,12 +58,11 @@ class RecentPopularityConfig(Config):
     """After this many days before the newest event an event counts half."""
 
 
-class RecentPopularity(CatalogueScorer[RecentPopularityConfig]):
+class RecentPopularity(_SharesForAll[RecentPopularityConfig]):
     """The same answer for everybody: items by their acts, each halved with every half-life of age."""
 
     name = "popularity-recent"
     Config = RecentPopularityConfig
-    is_collaborative = False
 
     def reason(self, query: Query, item_id: ItemId) -> str:  # noqa: ARG002 - alike for all
         """The same words for everybody."""
@@ -70,15 +75,6 @@ class RecentPopularity(CatalogueScorer[RecentPopularityConfig]):
                 hint="use popularity instead, or give the log a column of times",
             )
         self._shares = FadingCounts.of_dataset(train, half_life_days=self.config.half_life_days).shares
-
-    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002 - alike for all
-        return np.tile(self._shares, (len(histories), 1))
-
-    def _to_arrays(self) -> Arrays:
-        return {"shares": self._shares}
-
-    def _from_arrays(self, arrays: Arrays) -> None:
-        self._shares = arrays["shares"]
 
 
 class CategoryPopularityConfig(Config):
