@@ -25,8 +25,9 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Chromium, closed with the module: while Playwright runs, its event loop would be in the way of other rooms' asyncio tests."""
     api = pytest.importorskip("playwright.sync_api", reason="the page's tests need the package playwright")
     if not CHROMIUM:
         pytest.skip("no chromium on this machine; on Debian: apt-get install chromium")
