@@ -101,11 +101,15 @@ def create(file: KeyFile = Path("keys.json"), name: Annotated[str, typer.Option(
 
 
 @keys.command(name="list")
-def list_keys(file: KeyFile = Path("keys.json")) -> None:
+def list_keys(file: KeyFile = Path("keys.json"), as_json: AsJson = False) -> None:
     """List the names of the keys."""
     from leanrec.serving.keys import read_keys
 
-    print_table(str(file), ("name", "created"), [(stored.name, stored.created) for stored in read_keys(file)])
+    rows = [(stored.name, stored.created) for stored in read_keys(file)]
+    if as_json:
+        print_json([{"name": name, "created": created} for name, created in rows])
+    else:
+        print_table(str(file), ("name", "created"), rows)
 
 
 @keys.command()
