@@ -139,7 +139,7 @@ def _without_bots(events: EventLog, steps: list[CleaningStep], bots: Mapping[str
     if config.bots == "flag" or not bots:
         steps.append(CleaningStep(name="bots", rows_before=len(events), note=note + (" (kept)" if bots else "")))
         if bots:
-            log.warning("%s; take them out with --set cleaning.bots=remove", note)
+            log.warning("%d suspected users; the report names them; take them out with --set cleaning.bots=remove", len(bots))
         return events
     kept = EventLog(frame=events.frame.filter(~pl.col("user_id").cast(pl.String).is_in(list(bots))), time_quality=events.time_quality)
     steps.append(CleaningStep(name="bots", rows_before=len(events), removed=len(events) - len(kept), note=note))
