@@ -156,3 +156,14 @@ def test_debug_shows_the_traceback() -> None:
     found = subprocess.run([sys.executable, "-m", "leanrec", "--debug", "fit", "nothing.csv"], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert "Traceback" in found.stderr
+
+
+@pytest.mark.parametrize("verb", ["fit", "prove", "inspect"])
+def test_rows_set_aside_are_kept_with_file_line_and_reason(verb: str, shop: Path, tmp_path: Path, runs: Run) -> None:
+    (tmp_path / "orders.csv").write_text((shop / "orders.csv").read_text() + "u00001,i00001,not a time\n")
+    rungs = () if verb == "inspect" else ("--set", "rungs=['popularity']")
+    runs(verb, tmp_path / "orders.csv", "--to", tmp_path / "out.html", *rungs)
+    (row,) = pl.read_parquet(tmp_path / "out.html.quarantine.parquet").to_dicts()
+    assert row["file"].endswith("orders.csv")
+    assert row["line"] == len((shop / "orders.csv").read_text().splitlines()) + 1
+    assert "not a time" in row["content"]

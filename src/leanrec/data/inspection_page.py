@@ -124,7 +124,7 @@ def _cleaning(inspection: Inspection) -> str:
     reasons = _table(
         ("reason for setting rows aside", "rows"), [(reason, f"{count:,}") for reason, count in list(inspection.quarantine.items())[:20]]
     )
-    return f'<div class="card scroll">{steps}<br>{reasons}<p class="quiet">The rows, with file and line, are in quarantine.parquet.</p></div>'
+    return f'<div class="card scroll">{steps}<br>{reasons}<p class="quiet">The rows stand beside this page, in a quarantine.parquet.</p></div>'
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -52,6 +52,6 @@ class Quarantine:
         )
 
     def save(self, path: Path) -> None:
-        """Write `quarantine.parquet`; complete or not at all."""
+        """Write the rows as Parquet; complete or not at all."""
         with writing_file(path) as draft:
             self.frame.write_parquet(draft, compression="zstd")

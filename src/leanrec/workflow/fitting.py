@@ -28,7 +28,7 @@ def fit(
     After the choice the recommender is fitted to all events, the held-out ones included.
     """
     settings = settings or RunSettings()
-    dataset = read(data, settings=settings, catalogue=catalogue)
+    dataset = read(data, settings=settings, catalogue=catalogue, beside=to)
     name = recommender or settings.recommender
     proof = None if name is not None else prove(dataset, settings=settings)
     if proof is not None:

@@ -28,7 +28,7 @@ MANY_REPEATS = 0.2
 def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None, to: Path | str | None = None) -> LadderReport:
     """Run every rung on one split and recommend the cheapest that nothing beats; the report is written to `to` when given."""
     settings = settings or RunSettings()
-    dataset = read(data, settings=settings, catalogue=catalogue)
+    dataset = read(data, settings=settings, catalogue=catalogue, beside=to)
     split = split_for(dataset, settings)
     _require_known(settings)
     _point_at_repeats(dataset, settings)

@@ -20,9 +20,17 @@ log = logging.getLogger(__name__)
 Data = Any  # Any: a path, a URL, a Dataset, or any frame that speaks Arrow, which has no common parent
 
 
-def read(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None) -> Dataset:
-    """A clean data set; raises `DataError` naming file, place, what is allowed and what to do."""
-    return data if isinstance(data, Dataset) else dataset_of(read_clean(data, settings=settings, catalogue=catalogue))
+def read(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None, beside: Path | str | None = None) -> Dataset:
+    """A clean data set; raises `DataError` naming file, place, what is allowed and what to do.
+
+    Rows that were set aside go to `<beside>.quarantine.parquet`, when `beside` names what is being written.
+    """
+    if isinstance(data, Dataset):
+        return data
+    cleaned = read_clean(data, settings=settings, catalogue=catalogue)
+    if beside is not None:
+        _keep_quarantine(cleaned, Path(beside))
+    return dataset_of(cleaned)
 
 
 def read_clean(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None) -> Cleaned:
@@ -38,7 +46,7 @@ def dataset_of(cleaned: Cleaned) -> Dataset:
 
 
 def inspect(data: Data, *, to: Path, settings: RunSettings | None = None, catalogue: str | None = None) -> Inspection:
-    """Statistics of the data, with an HTML report at `to`; rows set aside stand beside it in quarantine.parquet."""
+    """Statistics of the data, with an HTML report at `to`; rows set aside stand beside it in `<to>.quarantine.parquet`."""
     return write_inspection(read_clean(data, settings=settings, catalogue=catalogue), to)
 
 
@@ -48,9 +56,16 @@ def write_inspection(cleaned: Cleaned, to: Path) -> Inspection:
 
     inspection = inspect_data(cleaned)
     write_page(inspection, to)
-    if len(cleaned.quarantine):
-        cleaned.quarantine.save(Path(to).with_name("quarantine.parquet"))
+    _keep_quarantine(cleaned, Path(to))
     return inspection
+
+
+def _keep_quarantine(cleaned: Cleaned, beside: Path) -> None:
+    """Nothing that was set aside is lost."""
+    if len(cleaned.quarantine):
+        place = beside.with_name(f"{beside.name}.quarantine.parquet")
+        cleaned.quarantine.save(place)
+        log.warning("%d rows were set aside; %s has each with file, line and reason", len(cleaned.quarantine), place)
 
 
 def _reading(data: Data, *, settings: RunSettings, catalogue: str | None) -> Reading:
