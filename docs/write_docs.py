@@ -102,6 +102,17 @@ def ingest() -> str:
     return simple_table("ingest")
 
 
+def serving() -> str:
+    """Latency of recommendations at each rate, and what the server holds."""
+    rows = rows_of("serving")
+    table = []
+    for case, dataset in dict.fromkeys((str(row["case"]), str(row["dataset"])) for row in rows if "requests/s" in str(row["case"])):
+        found = {str(row["metric"]): row for row in rows if (row["case"], row["dataset"]) == (case, dataset)}
+        latencies = [cost(found[f"recommend {name}"]["value"]) for name in ("p50", "p95", "p99")]
+        table.append((dataset, case, *latencies, cost(found["resident memory"]["value"], digits=0)))
+    return markdown_table(("data", "load", "p50 ms", "p95 ms", "p99 ms", "memory MB"), table)
+
+
 def simple_table(name: str) -> str:
     """Case, data, metric, value and memory of every row of a benchmark."""
     rows = rows_of(name)
@@ -151,6 +162,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "baselines": baselines,
     "first-minutes": first_minutes,
     "ingest": ingest,
+    "serving": serving,
     "movielens-time": lambda: report("time"),
     "movielens-leave-one-out": lambda: report("leave-one-out"),
 }
