@@ -53,7 +53,10 @@ class Split:
     def __post_init__(self) -> None:
         for name, mask in (("train", self.train_mask), ("test", self.test_mask)):
             if not mask.any():
-                raise EmptySplitError(f"the {self.kind} split leaves no {name} events", hint="hold out less, or bring more data")
+                raise EmptySplitError(
+                    f"the {self.kind} split leaves no {name} events",
+                    hint="hold out less, bring more data, or name a recommender instead of choosing by proof (--recommender popularity)",
+                )
         if self.kind == "time" and self.test_from is None:
             raise ConfigError("a time split needs the time of its cut", hint="give test_from, in microseconds since 1970 UTC")
         check_split(self)
@@ -288,7 +291,7 @@ def _cut_at(dataset: Dataset, *, valid_from: int, test_from: int, includes_repea
             raise EmptySplitError(
                 f"the time split leaves no {name} events: the log runs from {clock(int(times.min()))} to {clock(int(times.max()))}, "
                 f"validation would begin {clock(valid_from)}, the test {clock(test_from)}",
-                hint="hold out fewer days, or use split_by_time_fraction",
+                hint="hold out another share, bring more data, or name a recommender instead of choosing by proof (--recommender popularity)",
             )
     return Split(
         dataset=dataset,
