@@ -187,6 +187,20 @@ def test_a_budget_that_holds_no_closed_form(fails: Run, tmp_path: Path) -> None:
     assert "budget allows" in message
 
 
+@pytest.mark.parametrize("flag", ["--minutes", "--memory"])
+@pytest.mark.parametrize("recommender", ["als", "item-knn", "popularity"])
+def test_a_budget_too_small_for_the_recommender_named(fails: Run, tmp_path: Path, flag: str, recommender: str) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    message = fails("fit", "orders.csv", "--recommender", recommender, flag, "0.0001", "--to", "model")
+    assert f"fitting {recommender} would" in message
+    assert "the budget allows 0.0001" in message
+
+
+def test_a_budget_of_memory_that_holds_no_rung(fails: Run, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    assert "the budget holds none of the rungs; popularity: it would hold" in fails("prove", "orders.csv", "--memory", "0.0001", "--to", "p")
+
+
 def test_an_unknown_public_set(fails: Run) -> None:
     assert "did you mean 'movielens-100k'" in fails("data", "movielens-100", "--to", "d")
 

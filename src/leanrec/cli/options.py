@@ -15,8 +15,10 @@ Overrides = Annotated[
     typer.Option("--set", help="Override one setting, e.g. --set columns.user=customer or --set split.kind=leave-one-out.", show_default=False),
 ]
 CatalogueFile = Annotated[str | None, typer.Option("--catalogue", help="A file or URL that describes the items.", show_default=False)]
-Minutes = Annotated[float | None, typer.Option(help="Budget: minutes that fitting may take.", show_default=False)]
-Memory = Annotated[float | None, typer.Option(help="Budget: gigabytes of main memory that fitting may hold.", show_default=False)]
+Minutes = Annotated[float | None, typer.Option(help="Budget: minutes; what is foreseen to take longer is left out or refused.", show_default=False)]
+Memory = Annotated[
+    float | None, typer.Option(help="Budget: gigabytes of memory; what is foreseen to hold more is left out or refused.", show_default=False)
+]
 TopK = Annotated[int, typer.Option("--k", help="Items in each list.")]
 
 

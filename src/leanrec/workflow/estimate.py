@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from leanrec.config import Budget
 from leanrec.data.dataset import Dataset
+from leanrec.errors import BudgetError
 from leanrec.recommenders.linear import closed_form_bytes
 
 REFERENCE_GEMM_SECONDS = 0.0025
@@ -52,6 +54,7 @@ UNIT_SECONDS = {
     "bpr": UnitSeconds(event=1.6e-5, score=2e-8),
     "biased-mf": UnitSeconds(event=1.3e-5, score=2e-8),
 }
+_SMALLER = "raise the budget, or take a cheaper recommender, such as cooccurrence or popularity"
 FUSION_MEMBERS = ("cooccurrence", "ease", "item-knn", "popularity-category")
 REHEARSALS = 2
 """A fusion fits its members twice: to find the weights, and to keep them."""
@@ -90,13 +93,18 @@ class Estimate:
     """Seconds of each rung that is ours, in order."""
     unknown: tuple[str, ...]
     """Rungs of others, which nothing is known about."""
-    memory_bytes: float
-    """The most that the process will hold."""
+    bytes_of: dict[str, float]
+    """The most that the process will hold while each of them is fitted."""
 
     @property
     def seconds(self) -> float:
         """All rungs together, one after the other."""
         return sum(self.seconds_of.values())
+
+    @property
+    def memory_bytes(self) -> float:
+        """The most that the process will hold."""
+        return max(self.bytes_of.values(), default=0.0)
 
     def describe(self) -> str:
         """One line for people."""
@@ -104,19 +112,31 @@ class Estimate:
         duration = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
         return f"{len(self.seconds_of)} rungs will take about {duration} and {self.memory_bytes / 1e9:.1f} GB of memory{note}"
 
-    def too_long(self, *, minutes: float | None) -> dict[str, str]:
-        """Rungs that do not fit into the minutes after those before them, with the reason; the first always runs."""
-        if minutes is None:
-            return {}
-        spent, refused = 0.0, {}
+    def refused(self, budget: Budget) -> dict[str, str]:
+        """Rungs that the budget does not hold, with the reason.
+
+        Memory is held by one rung at a time; minutes are spent in order, and the first rung always gets its own.
+        """
+        spent, reasons = 0.0, {}
         for place, (name, seconds) in enumerate(self.seconds_of.items()):
-            if place and spent + seconds > minutes * 60:
-                refused[name] = (
-                    f"it would take about {seconds:.0f} s; {max(0.0, minutes * 60 - spent):.0f} s of the budget of {minutes:g} minutes are left"
-                )
+            if budget.memory_gb is not None and self.bytes_of[name] > budget.memory_gb * 1e9:
+                reasons[name] = f"it would hold about {self.bytes_of[name] / 1e9:.2g} GB; the budget allows {budget.memory_gb:g} GB"
+            elif place and budget.minutes is not None and spent + seconds > budget.minutes * 60:
+                left = max(0.0, budget.minutes * 60 - spent)
+                reasons[name] = f"it would take about {seconds:.1f} s; the budget of {budget.minutes:g} minutes allows {left:.1f} s more"
             else:
                 spent += seconds
-        return refused
+        return reasons
+
+
+def require_within(budget: Budget, dataset: Dataset, *, name: str) -> None:
+    """Raise `BudgetError` before a single recommender is fitted to `dataset` that would take more than the budget holds."""
+    foreseen = estimate(dataset, [name], num_asked=0)
+    seconds, num_bytes = foreseen.seconds, foreseen.memory_bytes
+    if budget.memory_gb is not None and num_bytes > budget.memory_gb * 1e9:
+        raise BudgetError(f"fitting {name} would hold about {num_bytes / 1e9:.2g} GB; the budget allows {budget.memory_gb:g} GB", hint=_SMALLER)
+    if budget.minutes is not None and seconds > budget.minutes * 60:
+        raise BudgetError(f"fitting {name} would take about {seconds:.1f} s; the budget allows {budget.minutes:g} minutes", hint=_SMALLER)
 
 
 def estimate(dataset: Dataset, rungs: Sequence[str], *, num_asked: int) -> Estimate:
@@ -126,7 +146,7 @@ def estimate(dataset: Dataset, rungs: Sequence[str], *, num_asked: int) -> Estim
     return Estimate(
         seconds_of={name: speed * _seconds(name, shape) for name in known},
         unknown=tuple(name for name in rungs if name not in known),
-        memory_bytes=PROCESS_BYTES + BYTES_PER_EVENT * shape.num_events + max((_fit_bytes(name, shape) for name in known), default=0.0),
+        bytes_of={name: PROCESS_BYTES + BYTES_PER_EVENT * shape.num_events + _fit_bytes(name, shape) for name in known},
     )
 
 

@@ -8,6 +8,7 @@ from leanrec.evaluation.ladder_report import LadderReport
 from leanrec.recommenders.building import build
 from leanrec.recommenders.model import Model
 from leanrec.recommenders.protocol import LearnsFromValidation, Recommender
+from leanrec.workflow.estimate import require_within
 from leanrec.workflow.proving import prove, run_of, split_for
 from leanrec.workflow.reading import Data, read
 from leanrec.workflow.settings import RunSettings
@@ -30,6 +31,9 @@ def fit(
     settings = settings or RunSettings()
     dataset = read(data, settings=settings, catalogue=catalogue, beside=to)
     name = recommender or settings.recommender
+    if name is not None:
+        build(name, settings.configs.get(name))
+        require_within(settings.budget, dataset, name=name)
     proof = None if name is not None else prove(dataset, settings=settings)
     if proof is not None:
         log.info("%s", _verdict(proof))

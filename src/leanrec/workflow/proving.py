@@ -9,6 +9,7 @@ import numpy as np
 from leanrec.data.acts import is_act, is_first_act
 from leanrec.data.dataset import Dataset
 from leanrec.data.split import Part, Split, split_by_time_fraction, split_by_user, split_cold_items, split_leave_one_out
+from leanrec.errors import BudgetError
 from leanrec.evaluation.ladder import Rung
 from leanrec.evaluation.ladder import prove as climb
 from leanrec.evaluation.ladder_report import LadderReport, RungResult
@@ -32,7 +33,9 @@ def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | N
     split = split_for(dataset, settings)
     _require_known(settings)
     _point_at_repeats(dataset, settings)
-    refused = _foreseen(split, settings).too_long(minutes=settings.budget.minutes)
+    refused = _foreseen(split, settings).refused(settings.budget)
+    if len(refused) == len(settings.rungs):
+        raise BudgetError(f"the budget holds none of the rungs; {settings.rungs[0]}: {refused[settings.rungs[0]]}", hint="raise the budget")
     report = climb(
         split,
         rungs=[Rung(name=name, config=settings.configs.get(name, {})) for name in settings.rungs if name not in refused],
