@@ -1,7 +1,7 @@
 """Query and Recommendations: what is asked of a recommender and what it answers. No Polars, so it loads fast."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ class Query:
     filters: tuple[str, ...] = ()
     """Conditions on attributes (`genre=Comedy`, `year>=1990`), all to be met; whoever holds the catalogue resolves them into candidates."""
     text: str | None = None
-    """The user's own words; only a recommender that reads text takes it."""
+    """The user's own words; a recommender that reads none refuses the query."""
     context: Mapping[str, str] = field(default_factory=dict)
     """Where and how the question is asked (`device`, `page`, `category`)."""
     time: int | None = None
@@ -73,8 +73,3 @@ class Recommendations:
         """The answer that `to_dict` wrote."""
         items = tuple(RecommendedItem(**item) for item in content["items"])
         return cls(**{**content, "items": items})
-
-
-def item_ids_of(answers: Sequence[Recommendations]) -> list[tuple[ItemId, ...]]:
-    """The ranked lists of several answers."""
-    return [answer.item_ids for answer in answers]

@@ -182,6 +182,8 @@ class CatalogueScorer(ABC, Generic[Settings]):
 
 def masked(query: Query, scores: FloatArray, *, items: IdMap, exclude_seen: bool) -> FloatArray:
     """(N,) scores with everything that may not be answered at minus infinity."""
+    if query.text is not None:
+        raise ConfigError("the query brings text, and this recommender reads none", hint="leave `text` out, or ask with a history")
     if query.filters:
         raise ConfigError(
             f"the filters {list(query.filters)} are not resolved: a recommender holds no attributes",
