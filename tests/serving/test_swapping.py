@@ -112,3 +112,5 @@ def test_the_command_line_lists_promotes_and_rolls_back(model_folder: Path, othe
     assert second.version in runner.invoke(app, ["models", "promote", library, "shop", second.version]).stdout
     assert runner.invoke(app, ["models", "promote", library, "shop", "nothing"]).exit_code == 1
     assert runner.invoke(app, ["models", "rollback", library, "unknown"]).exit_code == 1
+    promoted = runner.invoke(app, ["models", "promote", library, "shop", first.version, "--json"]).stdout
+    assert json.loads(promoted)["version"] == first.version

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leanrec.cli.options import AsJson
 from leanrec.cli.printing import print_json, print_table
+
+if TYPE_CHECKING:
+    from leanrec.serving.library import Version
 
 Library = Annotated[Path, typer.Argument(help="A folder of models: NAME/VERSION, and NAME/current that says which one answers.")]
 Name = Annotated[str, typer.Argument(help="The name of a model.")]
@@ -66,30 +69,37 @@ def publish(
     model: Annotated[Path, typer.Argument(help="A model that `leanrec fit` wrote.")],
     to: Annotated[Path, typer.Option("--to", help="The folder of models.")],
     name: Annotated[str | None, typer.Option(help="The model's name; its folder's by default.", show_default=False)] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Copy a model into a folder of models and let it answer."""
     from leanrec.serving import library
 
-    published = library.publish(model, to, name=name)
-    typer.echo(f"{published.name} answers with version {published.version}")
+    _print_current(library.publish(model, to, name=name), as_json=as_json)
 
 
 @models.command()
-def promote(library: Library, name: Name, version: Annotated[str, typer.Argument(help="The version that should answer.")]) -> None:
+def promote(
+    library: Library, name: Name, version: Annotated[str, typer.Argument(help="The version that should answer.")], as_json: AsJson = False
+) -> None:
     """Let a version answer."""
     from leanrec.serving import library as models_library
 
-    promoted = models_library.promote(library, name=name, version=version)
-    typer.echo(f"{promoted.name} answers with version {promoted.version}")
+    _print_current(models_library.promote(library, name=name, version=version), as_json=as_json)
 
 
 @models.command()
-def rollback(library: Library, name: Name) -> None:
+def rollback(library: Library, name: Name, as_json: AsJson = False) -> None:
     """Let the version answer that answered before."""
     from leanrec.serving import library as models_library
 
-    restored = models_library.rollback(library, name=name)
-    typer.echo(f"{restored.name} answers with version {restored.version}")
+    _print_current(models_library.rollback(library, name=name), as_json=as_json)
+
+
+def _print_current(version: "Version", *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(version))
+    else:
+        typer.echo(f"{version.name} answers with version {version.version}")
 
 
 @keys.command()
