@@ -35,8 +35,8 @@ class CatalogueScorer(ABC, Generic[Settings]):
     A child sets `name` and `Config`, and writes `_learn`, `_score_rows`, `_to_arrays` and `_from_arrays`.
     """
 
-    name: ClassVar[str]
-    """The name it is registered under."""
+    name: str
+    """The name it is registered under; set on the class."""
     Config: ClassVar[type[Config]]
     is_collaborative: ClassVar[bool] = True
     """Whether the history decides the answer; when not, every answer is honestly one for everybody, and never reasoned by a history."""
@@ -123,18 +123,22 @@ class CatalogueScorer(ABC, Generic[Settings]):
         """The recommender that `save` wrote; raises `ArtifactError` when the folder was harmed."""
         artifact = Artifact.open(Path(folder), kind=cls.name)
         recommender = cls(cast(Settings, cls.Config.parse(artifact.manifest.config, where=str(folder))))
-        try:
-            recommender._items = IdMap.from_arrays(artifact.arrays, kind="item")
-            newest = int(artifact.arrays["fallback.newest"][0])
-            recommender._fallback = FadingCounts(counts=artifact.arrays["fallback.counts"], newest=newest)
-            recommender._parent = artifact.manifest.parents[0]
-            recommender._from_arrays(artifact.arrays)
-        except (KeyError, IndexError) as error:
-            raise ArtifactError(f"{folder} lacks a part that a {cls.name!r} needs: {error}", hint="make the artifact again") from None
-        recommender._seed = artifact.manifest.seed
-        recommender.figures = dict(artifact.manifest.metrics)
-        recommender._load_parts(artifact)
+        recommender._restore(artifact)
         return recommender
+
+    def _restore(self, artifact: Artifact) -> None:
+        """Take back everything that `save` wrote beside the settings."""
+        try:
+            self._items = IdMap.from_arrays(artifact.arrays, kind="item")
+            newest = int(artifact.arrays["fallback.newest"][0])
+            self._fallback = FadingCounts(counts=artifact.arrays["fallback.counts"], newest=newest)
+            self._parent = artifact.manifest.parents[0]
+            self._from_arrays(artifact.arrays)
+        except (KeyError, IndexError) as error:
+            raise ArtifactError(f"{artifact.folder} lacks a part that a {self.name!r} needs: {error}", hint="make the artifact again") from None
+        self._seed = artifact.manifest.seed
+        self.figures = dict(artifact.manifest.metrics)
+        self._load_parts(artifact)
 
     @property
     def model_version(self) -> str:

@@ -1,0 +1,71 @@
+"""VectorScorer: scores a catalogue by the product of a vector that sums up a history and a vector of every item."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from leanrec.artifact import Arrays
+from leanrec.config import Config
+from leanrec.data.query import Query
+from leanrec.features.histories import Rows
+from leanrec.recommenders.item_comparer import ItemComparer, cosines
+from leanrec.recommenders.protocol import FloatArray
+
+Settings = TypeVar("Settings", bound=Config)
+
+MAX_TOKENS = 8192
+"""Events that are encoded at once: bounds the memory of a block of queries."""
+MAX_OCCLUDED = 10
+"""Newest places of a history whose influence is found by asking without them; each costs an encoding."""
+
+
+class VectorScorer(ItemComparer[Settings]):
+    """Adds scores, likeness and influences to a child that fits vectors and encodes histories by `_encode`.
+
+    The child sets `_item_vectors` (N, D) float32 and `_max_length`, the newest events of a history that it reads.
+    """
+
+    _item_vectors: FloatArray
+    _max_length: int
+
+    @abstractmethod
+    def _encode(self, items: FloatArray) -> FloatArray:
+        """(B, L, D) vectors of the items of B histories of one length, oldest first -> (B, D), one vector for each history."""
+
+    def user_vectors(self, histories: Sequence[Rows]) -> FloatArray:
+        """(B, D) float32 from item rows, oldest first; zeros for an empty history. Histories of equal length are encoded together."""
+        vectors = np.zeros((len(histories), self._item_vectors.shape[1]), dtype=np.float32)
+        lengths = np.fromiter((min(len(history), self._max_length) for history in histories), dtype=np.int64, count=len(histories))
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            places = np.flatnonzero(lengths == length)
+            block = max(1, MAX_TOKENS // length)
+            for start in range(0, len(places), block):
+                chosen = places[start : start + block]
+                rows = np.stack([histories[place][-length:] for place in chosen.tolist()])
+                vectors[chosen] = self._encode(self._item_vectors[rows])
+        return vectors
+
+    def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
+        """(H, K) how far each score falls without the item at each place; asked for the newest places only, 0 for the older ones."""
+        first = max(0, len(history) - MAX_OCCLUDED)
+        without = [np.delete(history, place) for place in range(first, len(history))]
+        scores = self.user_vectors([history, *without]) @ self._item_vectors[item_rows].T
+        drops = np.zeros((len(history), len(item_rows)), dtype=np.float32)
+        drops[first:] = scores[0] - scores[1:]
+        return drops
+
+    def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:  # noqa: ARG002
+        scores: FloatArray = self.user_vectors(histories) @ self._item_vectors.T
+        return scores
+
+    def _affinity(self, item_row: int) -> FloatArray:
+        return cosines(self._item_vectors, item_row)
+
+    def _to_arrays(self) -> Arrays:
+        return {"item_vectors": self._item_vectors, "max_length": np.array([self._max_length])}
+
+    def _from_arrays(self, arrays: Arrays) -> None:
+        self._item_vectors = arrays["item_vectors"]
+        self._max_length = int(arrays["max_length"][0])
