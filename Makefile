@@ -7,6 +7,11 @@ UV_VERSION := 0.13.8
 RECBOLE := recbole==1.2.1
 WHEELS := .cache/wheels
 
+# Torch is in no lock: its builds differ by machine, and so do their hashes. `make setup` installs it in a step of its own.
+TORCH := torch==2.13.0
+TORCH_PARTS := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 \
+  cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+
 # One thread per numeric library: two busy OpenMP threads on two cores were many times slower than one.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -27,6 +32,8 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@links=$$($(BIN)/python -m pip config get :env:.find-links 2>/dev/null || $(BIN)/python -m pip config get global.find-links 2>/dev/null || true); \
+	  UV_FIND_LINKS=$${UV_FIND_LINKS:-$$(echo $$links | tr ' ' ',')} VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet $(TORCH)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -75,10 +82,10 @@ wheel-test: setup $(WHEELS)/.ready
 
 # Locks carry hashes and no addresses. Each extra that a user can install has a lock of its own.
 lock: setup
-	@for name in core data dev; do \
-	  case $$name in core) extras="" ;; data) extras="--extra data" ;; dev) extras="--all-extras --group dev" ;; esac; \
-	  $(BIN)/uv pip compile pyproject.toml $$extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
+	@for name in core data train dev; do \
+	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; dev) extras="--all-extras --group dev" ;; esac; \
+	  echo '$(TORCH)' | $(BIN)/uv pip compile pyproject.toml $$extras --constraints - $(TORCH_PARTS:%=--no-emit-package %) --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
 	done
 
 clean:
