@@ -9,8 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from leanrec import registry
 from leanrec.cli import main
 from leanrec.data.world import World, WorldConfig
+from leanrec.errors import MissingExtraError
 
 Run = Callable[..., str]
 
@@ -145,6 +147,22 @@ def test_doctor_tells_the_machine(runs: Run) -> None:
     findings = json.loads(runs("doctor", "--json"))
     assert findings["python"] == sys.version.split()[0]
     assert "This machine" in runs("doctor")
+
+
+def test_doctor_names_the_extras_that_bring_what_is_missing(runs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leanrec.cli.house._installed", lambda name: "missing" if name == "torch" else "1.0")
+    assert json.loads(runs("doctor", "--json"))["missing"] == ["torch"]
+    assert "Missing: torch; install with: pip install 'leanrec[train]'" in runs("doctor")
+    monkeypatch.setattr("leanrec.cli.house._installed", lambda name: "1.0")
+    assert "All extras are installed." in runs("doctor")
+
+
+def test_list_says_what_a_recommender_lacks(runs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(group: str, name: str) -> object:
+        raise MissingExtraError(f"{name} needs torch", hint="pip install 'leanrec[train]'")
+
+    monkeypatch.setattr(registry, "find", find)
+    assert json.loads(runs("list", "--json"))[0]["what"].endswith("needs torch; pip install 'leanrec[train]'")
 
 
 def test_python_m_leanrec_is_the_command() -> None:

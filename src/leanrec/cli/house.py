@@ -10,10 +10,12 @@ import typer
 from leanrec import registry
 from leanrec.cli.options import AsJson
 from leanrec.cli.printing import print_json, print_table
+from leanrec.errors import MissingExtraError
 
 _PACKAGES = {
-    "core": ("numpy", "scipy", "polars", "fsspec", "safetensors", "pydantic", "typer", "rich", "threadpoolctl"),
+    "core": ("numpy", "scipy", "polars", "fsspec", "safetensors", "pydantic", "typer", "rich", "threadpoolctl", "onnxruntime"),
     "data": ("implicit", "matplotlib", "pyarrow"),
+    "train": ("torch", "onnx", "onnxscript", "lightgbm"),
 }
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -34,12 +36,14 @@ def list_names(
 def doctor(as_json: AsJson = False) -> None:
     """Show what this machine and this installation have, and what is missing."""
     findings = {**_machine(), **{f"{extra}: {name}": _installed(name) for extra, names in _PACKAGES.items() for name in names}}
-    missing = [name for name in _PACKAGES["data"] if _installed(name) == "missing"]
+    lacking = {extra: [name for name in names if _installed(name) == "missing"] for extra, names in _PACKAGES.items() if extra != "core"}
+    missing = [name for names in lacking.values() for name in names]
+    extras = ",".join(extra for extra, names in lacking.items() if names)
     if as_json:
         print_json({**findings, "missing": missing})
         return
     print_table("This machine", ("what", "found"), findings.items())
-    typer.echo("Missing: " + ", ".join(missing) + "; install with: pip install 'leanrec[data]'" if missing else "All extras are installed.")
+    typer.echo(f"Missing: {', '.join(missing)}; install with: pip install 'leanrec[{extras}]'" if missing else "All extras are installed.")
 
 
 def _descriptions(what: What) -> list[tuple[str, str]]:
@@ -48,7 +52,14 @@ def _descriptions(what: What) -> list[tuple[str, str]]:
 
         return [(known.name, known.description) for known in PUBLIC_SETS.values()]
     group: registry.Group = "leanrec.recommenders" if what == "recommenders" else "leanrec.sources"
-    return [(name, (registry.find(group, name).__doc__ or "").strip().split("\n")[0]) for name in registry.names(group)]
+    return [(name, _description(group, name)) for name in registry.names(group)]
+
+
+def _description(group: registry.Group, name: str) -> str:
+    try:
+        return (registry.find(group, name).__doc__ or "").strip().split("\n")[0]
+    except MissingExtraError as error:
+        return str(error).replace("\n", "; ")
 
 
 def _machine() -> dict[str, str]:
