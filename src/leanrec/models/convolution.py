@@ -1,0 +1,67 @@
+"""The convolution block: dilated causal convolutions over the history, after NextItNet (arXiv 1808.05163)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leanrec.models.block import BlockConfig
+from leanrec.models.dropout import Dropout
+from leanrec.models.packing import Groups, over_groups
+
+DILATIONS = (1, 4)
+"""Steps of NextItNet's residual units; the second convolution of a unit steps twice as far."""
+
+
+class CausalConvolution(nn.Module):
+    """Each event from itself and the events `dilation`, 2 `dilation`, ... before it; before the first event stand zeros.
+
+    The events that a kernel reads are laid side by side, run by run; then one product serves all tokens of the batch.
+    """
+
+    def __init__(self, *, width: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        self.reach = (kernel_size - 1) * dilation
+        self.starts = range(0, self.reach + 1, dilation)
+        self.taps = nn.Linear(kernel_size * width, width)  # oldest event first
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """(T, D) -> (T, D)."""
+        output: Tensor = self.taps(over_groups(self._side_by_side, x, groups))
+        return output
+
+    def _side_by_side(self, events: Tensor) -> Tensor:
+        batch, length, width = events.shape
+        padded = torch.cat([events.new_zeros(batch, self.reach, width), events], 1)  # (B, reach + L, D)
+        return torch.cat([padded[:, start : start + length] for start in self.starts], 2)  # (B, L, kernel D)
+
+
+class ResidualConvolutions(nn.Module):
+    """x + dropout(conv_2l(relu(norm(conv_l(norm(x)))))): the residual unit of NextItNet, norms first."""
+
+    def __init__(self, config: BlockConfig, *, dilation: int) -> None:
+        super().__init__()
+        self.near_norm = nn.LayerNorm(config.width)
+        self.near = CausalConvolution(width=config.width, kernel_size=config.kernel_size, dilation=dilation)
+        self.far_norm = nn.LayerNorm(config.width)
+        self.far = CausalConvolution(width=config.width, kernel_size=config.kernel_size, dilation=2 * dilation)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """(T, D) -> (T, D)."""
+        near = self.near(self.near_norm(x), groups)
+        far: Tensor = self.dropout(self.far(functional.relu(self.far_norm(near)), groups))
+        return x + far
+
+
+class ConvolutionBlock(nn.Module):
+    """Two residual units with dilations 1, 2 and 4, 8: with kernels of 3, one block reads 31 events and two read 61."""
+
+    def __init__(self, config: BlockConfig) -> None:
+        super().__init__()
+        self.units = nn.ModuleList([ResidualConvolutions(config, dilation=dilation) for dilation in DILATIONS])
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """(T, D) -> (T, D)."""
+        for unit in self.units:
+            x = unit(x, groups)
+        return x

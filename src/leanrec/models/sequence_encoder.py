@@ -1,0 +1,79 @@
+"""SequenceEncoder: what a history says at each of its events, read from the vectors of its items."""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from leanrec.errors import ConfigError
+from leanrec.models.attention import TransformerBlock
+from leanrec.models.block import BlockConfig
+from leanrec.models.convolution import ConvolutionBlock
+from leanrec.models.dropout import Dropout
+from leanrec.models.frequency import FrequencyBlock
+from leanrec.models.gated import GatedBlock, HSTUBlock
+from leanrec.models.packing import Groups, longest
+from leanrec.models.recurrent import RecurrentBlock
+
+BLOCKS: Mapping[str, type[nn.Module]] = MappingProxyType(
+    {
+        "transformer": TransformerBlock,
+        "hstu": HSTUBlock,
+        "gated": GatedBlock,
+        "frequency": FrequencyBlock,
+        "gru": RecurrentBlock,
+        "convolution": ConvolutionBlock,
+    }
+)
+"""Name -> block. A block is built from a `BlockConfig`; `block(x, groups)` is residual, causal, (T, D) -> (T, D)."""
+
+INITIAL_SCALE = 0.02
+"""Standard deviation of the weights of every linear layer at first; biases start at zero."""
+
+
+class SequenceEncoderConfig(BlockConfig):
+    """A stack of equal blocks."""
+
+    num_layers: int = Field(default=2, ge=1)
+    """Blocks, one after the other."""
+
+
+class SequenceEncoder(nn.Module):
+    """Hidden vectors of events that have read their own past and nothing else: (T, D) -> (T, D).
+
+    Item vectors are scaled by sqrt(D), as in arXiv 1706.03762, and dropped out; then come the blocks and a last LayerNorm. No
+    position is told but through the blocks: attention knows distances.
+    """
+
+    def __init__(self, config: SequenceEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = Dropout(config.dropout)
+        self.blocks = nn.ModuleList([BLOCKS[config.block](config) for _ in range(config.num_layers)])
+        self.norm = nn.LayerNorm(config.width)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=INITIAL_SCALE)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """Hidden vectors (T, D) of packed events (T, D); `groups` says which of them are one sequence.
+
+        Raises `ConfigError` for a sequence longer than `max_length`: who cuts a history decides what is lost.
+        """
+        if longest(groups) > self.config.max_length:
+            raise ConfigError(
+                f"a history of {longest(groups)} events is longer than max_length = {self.config.max_length}",
+                hint="cut it to its newest events, or train with a larger max_length",
+            )
+        return self.read(x, groups)
+
+    def read(self, x: Tensor, groups: Groups) -> Tensor:
+        """What `forward` gives, lengths unchecked: while a graph is written they have no value yet."""
+        x = self.dropout(x * math.sqrt(self.config.width))
+        for block in self.blocks:
+            x = block(x, groups)
+        hidden: Tensor = self.norm(x)
+        return hidden
