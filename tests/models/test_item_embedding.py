@@ -1,0 +1,110 @@
+"""Item vectors: each part by hand, the sparse product's gradient, and what a checkpoint holds."""
+
+import copy
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from leanrec.errors import ConfigError
+from leanrec.models.item_embedding import ItemEmbedding, ItemEmbeddingConfig
+
+N, D = 6, 4
+ATTRIBUTES = sp.csr_matrix(np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 0, 0], [0, 0, 1], [0, 0.25, 0.75], [0, 0, 0]], dtype=np.float32))
+VECTORS = np.array([[1, 5], [3, 5], [0, 0], [5, 5], [3, 5], [3, 5]], dtype=np.float32)
+
+
+def embedding(
+    *, width: int = D, num_items: int = N, attributes: sp.csr_matrix | None = None, vectors: np.ndarray | None = None, **settings: object
+) -> ItemEmbedding:
+    torch.manual_seed(0)
+    config = ItemEmbeddingConfig.parse(settings)
+    return ItemEmbedding(config, width=width, num_items=num_items, attributes=attributes, vectors=vectors)
+
+
+def test_parts_are_summed() -> None:
+    model = embedding(attributes=ATTRIBUTES, vectors=VECTORS)
+    parameters = {name: value.detach() for name, value in model.named_parameters()}
+    standardised = torch.tensor([[-2.0, 0.0], [0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 0.0], [0.0, 0.0]]) / 1.6**0.5  # missing and constant: 0
+    expected = (
+        parameters["ids.weight"]
+        + torch.from_numpy(ATTRIBUTES.toarray()) @ parameters["attributes.weight"]
+        + standardised @ parameters["vectors.projection.weight"].T
+    )
+    torch.testing.assert_close(model().detach(), expected)
+
+
+def test_the_sparse_product_has_the_gradient_of_the_dense_one() -> None:
+    model = embedding(attributes=ATTRIBUTES)
+    upstream = torch.randn(N, D)
+    model().backward(upstream)
+    assert model.attributes is not None
+    torch.testing.assert_close(model.attributes.weight.grad, torch.from_numpy(ATTRIBUTES.toarray()).T @ upstream)
+
+
+def test_double_precision_and_copies_give_the_same_vectors() -> None:
+    model = embedding(attributes=ATTRIBUTES, vectors=VECTORS)
+    torch.testing.assert_close(copy.deepcopy(model)(), model())
+    torch.testing.assert_close(copy.deepcopy(model).to(torch.float64)().float(), model(), atol=1e-6, rtol=1e-5)
+
+
+def test_features_move_along_but_are_not_in_the_checkpoint() -> None:
+    model = embedding(attributes=ATTRIBUTES, vectors=VECTORS)
+    assert sorted(model.state_dict()) == ["attributes.weight", "ids.weight", "vectors.projection.weight"]
+    moved = model.to("meta")
+    assert {tensor.device.type for tensor in [*moved.parameters(), *moved.buffers()]} == {"meta"}
+
+
+def test_hashed_items_are_sums_of_two_different_rows() -> None:
+    model = embedding(table="hashed", num_buckets=3)
+    weight, rows = model.ids.get_parameter("weight"), model.ids.get_buffer("rows")
+    assert bool((rows[:, 0] != rows[:, 1]).all())
+    torch.testing.assert_close(model(), weight[rows[:, 0]] + weight[rows[:, 1]])
+    assert torch.equal(rows, embedding(table="hashed", num_buckets=3).ids.get_buffer("rows"))
+
+
+def test_hashed_pairs_collide_as_rarely_as_documented() -> None:
+    rows = embedding(table="hashed", num_buckets=1000, num_items=10_000, width=1).ids.get_buffer("rows")
+    pairs = rows.sort(dim=1).values
+    counts = torch.unique(pairs[:, 0] * 1000 + pairs[:, 1], return_counts=True)[1]
+    assert 50 < int((counts * (counts - 1) // 2).sum()) < 150  # (10000 / 1000)^2 = 100
+    assert torch.bincount(rows.reshape(-1), minlength=1000).min() > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"table": "hashed", "num_buckets": 300}, {"table": "low-rank", "rank": 8}])
+def test_vectors_begin_at_the_stated_scale(settings: dict[str, object]) -> None:
+    vectors = embedding(width=32, num_items=500, scale=0.1, **settings)().detach()
+    assert float(vectors.std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_each_part_begins_at_the_stated_scale() -> None:
+    rng = np.random.default_rng(0)
+    model = embedding(width=32, num_items=500, vectors=rng.normal(3.0, 5.0, (500, 24)).astype(np.float32))
+    assert model.vectors is not None
+    assert float(model.vectors().detach().std()) == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({}, N * D), ({"table": "hashed", "num_buckets": 2}, 2 * D), ({"table": "low-rank", "rank": 1}, N + D)]
+)
+def test_parameters_are_counted(settings: dict[str, object], expected: int) -> None:
+    assert embedding(**settings).num_parameters == expected
+    assert embedding(attributes=ATTRIBUTES, vectors=VECTORS, **settings).num_parameters == expected + 3 * D + 2 * D
+
+
+def test_features_without_columns_add_nothing() -> None:
+    model = embedding(attributes=sp.csr_matrix((N, 0), dtype=np.float32), vectors=np.zeros((N, 0), np.float32))
+    assert model.num_parameters == N * D
+    assert model().shape == (N, D)
+
+
+@pytest.mark.parametrize("settings", [{"rank": 4}, {"table": "low-rank", "num_buckets": 4}, {"table": "hashed"}, {"table": "low-rank"}])
+def test_a_size_without_its_table_and_a_table_without_its_size_are_errors(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"num_buckets|rank"):
+        embedding(**settings)
+
+
+def test_features_of_other_items_are_refused() -> None:
+    with pytest.raises(ConfigError, match="vectors have 6 rows for 7 items"):
+        embedding(num_items=7, vectors=VECTORS)
