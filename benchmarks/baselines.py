@@ -8,16 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from datasets import RESULTS, read_dataset, require_datasets
 from leanrec.data.dataset import Dataset
 from leanrec.data.events import EVENT_SCHEMA, EventLog
-from leanrec.data.sources.sequences import SequencesSource
 from leanrec.data.split import Part, Split, split_leave_one_out
 from leanrec.evaluation.efficiency import spend, with_answering_cost
 from leanrec.evaluation.evaluate import evaluate
@@ -26,10 +25,6 @@ from leanrec.recommenders.building import build
 from leanrec.recommenders.linear import EASE
 from leanrec.training.run import Run
 from rows import BenchmarkRow, write_rows
-
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-DATA = Path(os.environ.get("LEANREC_DATA", ROOT.parent / "shared" / "data"))
 
 DATASETS = ("amazon14-beauty", "amazon14-toys")
 IDS_ONLY = [{"name": "cooccurrence"}, {"name": "ease"}, {"name": "item-knn"}]
@@ -59,9 +54,7 @@ def main() -> None:
     if one is not None:
         print(json.dumps([asdict(row) for row in case_rows(*one)]))
         return
-    missing = [name for name in DATASETS if not (DATA / name / "sequences.txt").is_file()]
-    if missing:
-        sys.exit(f"No data for {', '.join(missing)} in {DATA}.\nPut the folders there, or say where they are with LEANREC_DATA.")
+    require_datasets(DATASETS)
     rows = calibration_rows()
     for dataset in DATASETS:
         for case in CASES:
@@ -109,12 +102,6 @@ def case_rows(case: str, dataset: str) -> list[BenchmarkRow]:
     valid = _report(recommender, split, "valid")
     rows.append(row(valid["ndcg@10"], "ndcg@10", protocol="history masked", where="leave-one-out, validation"))
     return rows + [row(measure, metric, protocol="one query, one thread", unit="ms") for metric, measure in _latencies(cost)]
-
-
-def read_dataset(name: str) -> Dataset:
-    """Events and catalogue of one folder."""
-    reading = SequencesSource().read(str(DATA / name / "sequences.txt"))
-    return Dataset.build(reading.log, catalogue=reading.catalogue)
 
 
 def calibration_rows() -> list[BenchmarkRow]:

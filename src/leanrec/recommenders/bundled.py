@@ -17,6 +17,9 @@ from leanrec.training.run import Run
 ENCODER_FILE = "encoder.onnx"
 """The graph beside the arrays: items (B, L, D) -> user (B, D)."""
 
+WEIGHTS_PREFIX = "encoder."
+"""Names of the arrays that only a further training needs."""
+
 
 class BundledConfig(Config):
     """A bundle brings its settings along: those of the recommender that was fitted."""
@@ -50,7 +53,7 @@ class Bundled(VectorScorer[BundledConfig]):
         recommender._restore(artifact)
         return recommender
 
-    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - nothing is learned
         raise ConfigError("a bundle runs what was fitted elsewhere; it cannot be fitted", hint="fit sequential, save it, and load the folder here")
 
     def _encode(self, items: FloatArray) -> FloatArray:
@@ -72,7 +75,7 @@ class Bundled(VectorScorer[BundledConfig]):
 
     def _from_arrays(self, arrays: Arrays) -> None:
         super()._from_arrays(arrays)
-        self._weights = {name: array for name, array in arrays.items() if name.startswith("network.")}
+        self._weights = {name: array for name, array in arrays.items() if name.startswith(WEIGHTS_PREFIX)}
 
 
 def _session(graph: bytes, *, folder: Path) -> ort.InferenceSession:

@@ -1,7 +1,7 @@
 """VectorScorer: scores a catalogue by the product of a vector that sums up a history and a vector of every item."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +14,9 @@ from leanrec.recommenders.item_comparer import ItemComparer, cosines
 from leanrec.recommenders.protocol import FloatArray
 
 Settings = TypeVar("Settings", bound=Config)
+
+Encode = Callable[[FloatArray], FloatArray]
+"""(B, L, D) vectors of the items of B histories of one length, oldest first -> (B, D), one vector for each history."""
 
 MAX_TOKENS = 8192
 """Events that are encoded at once: bounds the memory of a block of queries."""
@@ -32,20 +35,11 @@ class VectorScorer(ItemComparer[Settings]):
 
     @abstractmethod
     def _encode(self, items: FloatArray) -> FloatArray:
-        """(B, L, D) vectors of the items of B histories of one length, oldest first -> (B, D), one vector for each history."""
+        """The encoder: see `Encode`."""
 
     def user_vectors(self, histories: Sequence[Rows]) -> FloatArray:
-        """(B, D) float32 from item rows, oldest first; zeros for an empty history. Histories of equal length are encoded together."""
-        vectors = np.zeros((len(histories), self._item_vectors.shape[1]), dtype=np.float32)
-        lengths = np.fromiter((min(len(history), self._max_length) for history in histories), dtype=np.int64, count=len(histories))
-        for length in np.unique(lengths[lengths > 0]).tolist():
-            places = np.flatnonzero(lengths == length)
-            block = max(1, MAX_TOKENS // length)
-            for start in range(0, len(places), block):
-                chosen = places[start : start + block]
-                rows = np.stack([histories[place][-length:] for place in chosen.tolist()])
-                vectors[chosen] = self._encode(self._item_vectors[rows])
-        return vectors
+        """(B, D) float32 from item rows, oldest first; zeros for an empty history."""
+        return encoded(histories, self._item_vectors, encode=self._encode, max_length=self._max_length)
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) how far each score falls without the item at each place; asked for the newest places only, 0 for the older ones."""
@@ -69,3 +63,20 @@ class VectorScorer(ItemComparer[Settings]):
     def _from_arrays(self, arrays: Arrays) -> None:
         self._item_vectors = arrays["item_vectors"]
         self._max_length = int(arrays["max_length"][0])
+
+
+def encoded(histories: Sequence[Rows], item_vectors: FloatArray, *, encode: Encode, max_length: int) -> FloatArray:
+    """(B, D) of the newest `max_length` items of each history; zeros for an empty one.
+
+    Histories of equal length are encoded together, so nothing is padded.
+    """
+    vectors = np.zeros((len(histories), item_vectors.shape[1]), dtype=np.float32)
+    lengths = np.fromiter((min(len(history), max_length) for history in histories), dtype=np.int64, count=len(histories))
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        places = np.flatnonzero(lengths == length)
+        block = max(1, MAX_TOKENS // length)
+        for start in range(0, len(places), block):
+            chosen = places[start : start + block]
+            rows = np.stack([histories[place][-length:] for place in chosen.tolist()])
+            vectors[chosen] = encode(item_vectors[rows])
+    return vectors

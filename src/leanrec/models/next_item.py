@@ -1,0 +1,33 @@
+"""NextItemNetwork: item vectors and a causal encoder over them, tied: what reads the history also scores the next item."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leanrec.models.item_embedding import ItemEmbedding
+from leanrec.models.packing import Groups
+from leanrec.models.sequence_encoder import SequenceEncoder
+
+
+class NextItemNetwork(nn.Module):
+    """The score of item i after a history is the product of the encoded history and the vector of i (SASRec, arXiv 1808.09781, eq. 6).
+
+    With `is_cosine` both sides have length 1, so that the product is the cosine of their angle.
+    """
+
+    def __init__(self, items: ItemEmbedding, encoder: SequenceEncoder, *, is_cosine: bool = False) -> None:
+        super().__init__()
+        self.items = items
+        self.encoder = encoder
+        self.is_cosine = is_cosine
+
+    def item_vectors(self) -> Tensor:
+        """(N, D)"""
+        vectors: Tensor = self.items()
+        return functional.normalize(vectors, dim=1) if self.is_cosine else vectors
+
+    def forward(self, item_rows: Tensor, item_vectors: Tensor, groups: Groups) -> Tensor:
+        """(T,) packed item rows and (N, D) vectors of all items -> (T, D): what each prefix says of its next item."""
+        # A product with an index matrix would cost N x T; index_select's backward adds T rows only.
+        hidden: Tensor = self.encoder(torch.index_select(item_vectors, 0, item_rows), groups)
+        return functional.normalize(hidden, dim=1) if self.is_cosine else hidden

@@ -1,0 +1,95 @@
+"""NextItemTask: what the training loop is given to train: the loss of a batch of histories, and the quality on validation."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from leanrec.data.holdout import Holdout
+from leanrec.data.ids import IdMap
+from leanrec.errors import ConfigError
+from leanrec.features.batches import Batch
+from leanrec.features.histories import Rows
+from leanrec.metrics.accuracy import Metric
+from leanrec.metrics.ranking import TargetRanks, rank_targets
+from leanrec.models.chunked_softmax import chunk_rows, softmax_bytes
+from leanrec.models.losses import Loss
+from leanrec.models.next_item import NextItemNetwork
+from leanrec.models.sequence_encoder import SequenceEncoder
+from leanrec.recommenders.protocol import FloatArray
+from leanrec.recommenders.vector_scorer import encoded
+from leanrec.training.training_config import Precision
+
+LossFor = Callable[[Precision], Loss]
+"""The loss, once it is known how its large products are made."""
+
+BLOCK_QUERIES = 512
+"""Validation users whose scores are held at once."""
+
+
+class NextItemTask:
+    """Every place of every history is a target; validation ranks the whole catalogue with the history taken out."""
+
+    def __init__(self, network: NextItemNetwork, loss_for: LossFor, *, validation: "Validation | None" = None) -> None:
+        self.module = network
+        self._loss_for = loss_for
+        self._validation = validation
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the loss holds during a step, at most: the buffers of the full softmax."""
+        num_items, width = self.module.items.num_items, self.module.encoder.config.width
+        return softmax_bytes(num_items, width=width, rows=chunk_rows(num_items, precision="float32"), precision="float32")
+
+    def prepare(self, *, device: torch.device, precision: Precision) -> None:
+        """Make the loss for the precision of the large products."""
+        self._device = device
+        self._loss = self._loss_for(precision).to(device)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean loss over the places of a batch, a scalar."""
+        vectors = self.module.item_vectors()  # (N, D)
+        hidden = self.module(torch.from_numpy(batch.item_rows).to(self._device), vectors, batch.groups)  # (T, D)
+        loss: Tensor = self._loss(hidden, vectors, torch.from_numpy(batch.targets).to(self._device))
+        return loss
+
+    def validate(self) -> float:
+        """The metric's mean over the validation users."""
+        if self._validation is None:
+            raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
+        return self._validation.quality(self.module)
+
+
+class Validation:
+    """Validation users with their true next items, asked of a network while it is trained."""
+
+    def __init__(self, holdout: Holdout, *, items: IdMap, metric: Metric) -> None:
+        self._histories: Sequence[Rows] = [items.known_rows(query.history) for query in holdout.queries]
+        self._targets = holdout.targets
+        self._includes_repeats = holdout.includes_repeats
+        self._metric = metric
+
+    def quality(self, network: NextItemNetwork) -> float:
+        """The mean of the metric over the users, of a network in evaluation mode."""
+        vectors, encoder = network.item_vectors().float().cpu().numpy(), network.encoder
+        users = encoded(self._histories, vectors, encode=lambda items: encode_last(encoder, items), max_length=encoder.config.max_length)
+        ranks: list[Rows] = []
+        for start in range(0, len(users), BLOCK_QUERIES):
+            scores = users[start : start + BLOCK_QUERIES] @ vectors.T  # (B, N)
+            ranks += [self._ranks(row, place) for place, row in enumerate(scores, start=start)]
+        return float(np.nanmean(self._metric.per_user(TargetRanks.of_lists(ranks))))
+
+    def _ranks(self, scores: FloatArray, place: int) -> Rows:
+        seen = np.zeros(0, np.int64) if self._includes_repeats else np.unique(self._histories[place])
+        masked, _ = rank_targets(scores, self._targets[place], masked=seen)
+        return masked
+
+
+def encode_last(encoder: SequenceEncoder, items: FloatArray) -> FloatArray:
+    """(B, L, D) item vectors -> (B, D): what the encoder says at the last place."""
+    size, length, width = items.shape
+    packed = torch.from_numpy(items).to(encoder.norm.weight.device).reshape(size * length, width)
+    hidden = encoder(packed, ((size, length),)).reshape(size, length, width)
+    vectors: FloatArray = hidden[:, -1].float().cpu().numpy()
+    return vectors

@@ -1,0 +1,168 @@
+"""Sequential: a network over histories that is trained to name the next item; needs torch to be fitted, and none to answer."""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from leanrec.artifact import Arrays
+from leanrec.config import Config
+from leanrec.data.dataset import Dataset
+from leanrec.data.holdout import holdout_of
+from leanrec.errors import MissingExtraError
+from leanrec.features.batches import TokenBatches
+from leanrec.features.histories import Histories
+from leanrec.features.item_attributes import ItemAttributes
+from leanrec.metrics.accuracy import parse_metric
+from leanrec.recommenders.bundled import ENCODER_FILE, WEIGHTS_PREFIX
+from leanrec.recommenders.catalogue_scorer import act_counts
+from leanrec.recommenders.protocol import FloatArray
+from leanrec.recommenders.vector_scorer import VectorScorer
+from leanrec.training.progress import TrainingResult
+from leanrec.training.run import Run
+from leanrec.training.training_config import Precision, TrainingConfig
+
+try:
+    import torch
+
+    from leanrec.models.item_embedding import ItemEmbedding, ItemEmbeddingConfig
+    from leanrec.models.losses import Loss, LossConfig, build_loss
+    from leanrec.models.next_item import NextItemNetwork
+    from leanrec.models.onnx_graph import write_encoder_graph
+    from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig
+    from leanrec.recommenders.next_item_task import LossFor, NextItemTask, Validation, encode_last
+    from leanrec.training.loop import train as train_task
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("leanrec"):
+        raise
+    raise MissingExtraError(f"sequential needs {error.name}, which is not installed", hint="pip install 'leanrec[train]'") from None
+
+
+class SequentialConfig(Config):
+    """What is trained and how; defaults chosen on the validation items of two Amazon files (docs/log.md)."""
+
+    encoder: SequenceEncoderConfig = SequenceEncoderConfig(block="frequency")
+    loss: LossConfig = LossConfig()
+    items: ItemEmbeddingConfig = ItemEmbeddingConfig()
+    training: TrainingConfig = TrainingConfig(
+        max_epochs=24, tokens=1024, learning_rate=2e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
+    )
+    uses_attributes: bool = True
+    """Whether attributes of the catalogue and words of the titles are part of an item's vector."""
+    older_windows: bool = False
+    """Whether events before the newest `encoder.max_length` are learned from too, in windows of their own."""
+    metric: str = "ndcg@10"
+    """What validation looks at, for early stopping."""
+    max_queries: int = Field(default=10_000, ge=1)
+    """Validation users that are asked after an epoch; more are sampled by the run's seed."""
+
+
+class Sequential(VectorScorer[SequentialConfig]):
+    """Next-item prediction at every place of every history (SASRec, arXiv 1808.09781), over packed batches and the whole catalogue.
+
+    With `valid` the weights of the best epoch are kept; without it, those of the last. Saved with an ONNX graph, which
+    `bundled` runs without torch.
+    """
+
+    name = "sequential"
+    Config = SequentialConfig
+
+    _encoder: SequenceEncoder
+    training: TrainingResult
+    """What the training loop reports of the last fit."""
+
+    def settled(self) -> "Sequential":
+        """An unfitted one that trains exactly as many epochs as validation found best; it needs no validation data."""
+        self.items  # noqa: B018 - raises NotFittedError
+        training = self.config.training.model_copy(update={"stop_epoch": int(self.figures["epochs"])})
+        return Sequential(self.config.model_copy(update={"training": training}))
+
+    def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
+        batches = self._batches(train, run)
+        with torch.random.fork_rng():
+            torch.manual_seed(run.seed)
+            network = self._build(train)
+            task = NextItemTask(network, self._loss(train, batches, run), validation=self._validation(train, valid, run))
+            config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
+            settings = self.config.model_dump(mode="json", exclude={"training"})
+            self.training = train_task(task, batches, config, run=run, settings=settings)
+        self._keep(network)
+        self.figures |= _figures(self.training, metric=self.config.metric)
+
+    def _batches(self, train: Dataset, run: Run) -> TokenBatches:
+        config = self.config
+        return TokenBatches(
+            Histories.of_dataset(train),
+            max_length=config.encoder.max_length,
+            tokens=config.training.tokens,
+            seed=run.seed,
+            windows=config.older_windows,
+        )
+
+    def _build(self, train: Dataset) -> NextItemNetwork:
+        config = self.config
+        known = ItemAttributes.of_catalogue(train.catalogue) if config.uses_attributes else None
+        items = ItemEmbedding(
+            config.items,
+            width=config.encoder.width,
+            num_items=train.num_items,
+            attributes=known.matrix if known is not None else None,
+            vectors=known.vectors if known is not None else None,
+        )
+        return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None)
+
+    def _loss(self, train: Dataset, batches: TokenBatches, run: Run) -> LossFor:
+        training, budget = self.config.training, run.budget
+
+        def build(precision: Precision) -> Loss:
+            return build_loss(
+                self.config.loss,
+                num_items=train.num_items,
+                item_counts=act_counts(train),
+                num_tokens=batches.num_tokens,
+                max_epochs=training.max_epochs,
+                minutes=budget.minutes,
+                memory_bytes=int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
+                precision=precision,
+            )
+
+        return build
+
+    def _validation(self, train: Dataset, valid: Dataset | None, run: Run) -> Validation | None:
+        if valid is None:
+            return None
+        holdout = holdout_of(train, valid)
+        if len(holdout) > self.config.max_queries:
+            holdout = holdout.take(np.sort(run.rng().permutation(len(holdout))[: self.config.max_queries]))
+        return Validation(holdout, items=train.items, metric=parse_metric(self.config.metric))
+
+    def _keep(self, network: NextItemNetwork) -> None:
+        """Everything that answering needs, on the CPU."""
+        self._encoder = network.cpu().eval().encoder
+        with torch.no_grad():
+            self._item_vectors: FloatArray = np.ascontiguousarray(network.item_vectors().numpy(), dtype=np.float32)
+        self._max_length = self.config.encoder.max_length
+
+    def _encode(self, items: FloatArray) -> FloatArray:
+        with torch.no_grad():
+            return encode_last(self._encoder, items)
+
+    def _save_parts(self, draft: Path) -> None:
+        write_encoder_graph(self._encoder, draft / ENCODER_FILE)
+
+    def _to_arrays(self) -> Arrays:
+        weights = {f"{WEIGHTS_PREFIX}{name}": tensor.numpy() for name, tensor in self._encoder.state_dict().items()}
+        return {**super()._to_arrays(), **weights}
+
+    def _from_arrays(self, arrays: Arrays) -> None:
+        super()._from_arrays(arrays)
+        weights = {name.removeprefix(WEIGHTS_PREFIX): array for name, array in arrays.items() if name.startswith(WEIGHTS_PREFIX)}
+        self._encoder = SequenceEncoder(self.config.encoder)
+        self._encoder.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        self._encoder.eval()
+
+
+def _figures(training: TrainingResult, *, metric: str) -> dict[str, float]:
+    """What the training came to, for the manifest."""
+    found = {"epochs": float(training.best_epoch), "training CPU-seconds": training.cpu_seconds}
+    return found if training.best_quality is None else {**found, f"validation {metric}": training.best_quality}
