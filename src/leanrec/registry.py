@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from leanrec.errors import ConfigError, MissingExtraError, PlugInError, did_you_mean
 
-Group = Literal["leanrec.recommenders", "leanrec.sources"]
+Group = Literal["leanrec.recommenders", "leanrec.runners", "leanrec.sources"]
+"""`leanrec.runners`: under the name of a recommender, a class that only opens and answers, where fitting needs more than running."""
 
 
 def names(group: Group) -> list[str]:

@@ -15,9 +15,9 @@ from leanrec.evaluation.full_ranking import RankedHoldout, rank_holdout
 from leanrec.evaluation.list_quality import list_figures, list_measures
 from leanrec.evaluation.ratings import PredictsRatings, evaluate_ratings, has_ratings
 from leanrec.evaluation.slices import item_slices, num_users_of_item, user_slices
-from leanrec.evaluation.uncertainty import Figure, measure_figures
 from leanrec.metrics.accuracy import DEFAULT_METRICS, Metric, parse_metrics
 from leanrec.metrics.report import Measure, Report
+from leanrec.metrics.uncertainty import Figure, measure_figures
 from leanrec.recommenders.protocol import Recommender
 
 LIST_LENGTH = 10

@@ -24,10 +24,10 @@ from leanrec.evaluation.evaluate import LIST_LENGTH, report_ranking
 from leanrec.evaluation.full_ranking import rank_holdout
 from leanrec.evaluation.ladder_report import LadderReport, RungResult
 from leanrec.evaluation.ratings import PredictsRatings, has_ratings
-from leanrec.evaluation.uncertainty import bootstrap_means, paired_difference
 from leanrec.metrics.accuracy import Metric, parse_metric, parse_metrics
 from leanrec.metrics.ranking import FloatArray
 from leanrec.metrics.report import Cost, Report
+from leanrec.metrics.uncertainty import bootstrap_means, paired_difference
 from leanrec.recommenders.building import build
 from leanrec.recommenders.protocol import LearnsFromValidation, Recommender
 from leanrec.training.run import Run

@@ -9,10 +9,10 @@ from leanrec.data.acts import is_first_act
 from leanrec.data.dataset import Dataset
 from leanrec.evaluation.full_ranking import RankedHoldout
 from leanrec.evaluation.slices import num_users_of_item
-from leanrec.evaluation.uncertainty import Figure
 from leanrec.metrics.beyond_accuracy import coverage, diversity, gini, mean_popularity, novelty
 from leanrec.metrics.ranking import FloatArray, Rows
 from leanrec.metrics.report import Measure
+from leanrec.metrics.uncertainty import Figure
 
 BLOCK_USERS = 2000
 """Lists whose diversity is computed at once."""

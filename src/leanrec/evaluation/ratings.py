@@ -10,8 +10,8 @@ from leanrec.data.dataset import Dataset
 from leanrec.data.events import EVENT_WEIGHTS
 from leanrec.data.ids import ItemId, UserId
 from leanrec.errors import EmptySplitError
-from leanrec.evaluation.uncertainty import bootstrap_ratios
 from leanrec.metrics.report import Measure
+from leanrec.metrics.uncertainty import bootstrap_ratios
 
 _RATE = list(EVENT_WEIGHTS).index("rate")
 

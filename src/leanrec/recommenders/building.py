@@ -17,3 +17,10 @@ def build(name: str, config: Mapping[str, Any] | None = None, *, where: str = ""
         raise ConfigError(f"{name} takes no settings; found {', '.join(config)}", hint=f"leave {where or 'them'} out")
     recommender: Recommender = kind() if settings is None else kind(settings.parse(config or {}, where=where or f"configs.{name}"))
     return recommender
+
+
+def opener(name: str) -> type[Recommender]:
+    """The class whose `load` opens what recommender `name` saved: its runner where one is registered (it needs no torch), else itself."""
+    is_run = name in registry.names("leanrec.runners")
+    kind: type[Recommender] = registry.find("leanrec.runners" if is_run else "leanrec.recommenders", name)
+    return kind

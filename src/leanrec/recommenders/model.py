@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from leanrec import registry
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
 from leanrec.data.dataset import Dataset
 from leanrec.data.ids import ItemId, UserId
@@ -14,6 +13,7 @@ from leanrec.data.query import Query
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import ArtifactError
 from leanrec.features.histories import Histories
+from leanrec.recommenders.building import opener
 from leanrec.recommenders.protocol import Recommender
 
 RECOMMENDER_FOLDER = "recommender"
@@ -77,7 +77,7 @@ class Model:
         name = artifact.manifest.config.get("recommender")
         if not isinstance(name, str):
             raise ArtifactError(f"{folder} does not say which recommender it holds", hint="fit the model again")
-        recommender = registry.find("leanrec.recommenders", name).load(artifact.folder / RECOMMENDER_FOLDER)
+        recommender = opener(name).load(artifact.folder / RECOMMENDER_FOLDER)
         dataset = Dataset.load(artifact.folder / DATASET_FOLDER)
         config = artifact.manifest.config
         return cls(

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from leanrec import registry
 from leanrec.artifact import MANIFEST_FILE, Artifact
 from leanrec.data.events import EVENT_WEIGHTS
 from leanrec.data.ids import UNKNOWN_ROW, UserId
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import ArtifactError
+from leanrec.recommenders.building import opener
 from leanrec.recommenders.model import RECOMMENDER_FOLDER, SNAPSHOT_FOLDER
 from leanrec.recommenders.protocol import CatalogueScores, GivesInfluences, GivesReasons, Recommender, SimilarItems
 from leanrec.serving.item_index import ItemIndex
@@ -51,7 +51,7 @@ class OpenedModel:
             version=artifact.manifest.fingerprint[:12],
             kind=kind,
             created=datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds"),
-            recommender=registry.find("leanrec.recommenders", kind).load(artifact.folder / RECOMMENDER_FOLDER),
+            recommender=opener(kind).load(artifact.folder / RECOMMENDER_FOLDER),
             index=ItemIndex(snapshot),
         )
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from leanrec.evaluation import uncertainty
-from leanrec.evaluation.uncertainty import Figure, bootstrap_means, bootstrap_ratios, measure_figures, paired_difference
+from leanrec.metrics import uncertainty
+from leanrec.metrics.uncertainty import Figure, bootstrap_means, bootstrap_ratios, measure_figures, paired_difference
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
