@@ -51,6 +51,10 @@ class PrivacyBudgetError(BudgetError):
     """A privacy budget that is spent."""
 
 
+class TrainingError(LeanRecError, RuntimeError):
+    """A training that cannot go on: its loss is no number, or memory ran out; the last good weights are kept."""
+
+
 class ServiceError(LeanRecError, ConnectionError):
     """A server that cannot be reached, or that failed to answer."""
 

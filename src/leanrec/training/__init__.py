@@ -1,1 +1,1 @@
-"""How recommenders are fitted: what a fit may use, and (later) the training loop."""
+"""How recommenders are fitted: what a fit may use, and the training loop."""

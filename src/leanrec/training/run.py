@@ -1,10 +1,12 @@
-"""Run: what one fit may use: its seed, its budget, its threads."""
+"""Run: what one fit may use: its seed, its budget, its threads, its folder, its hooks."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from leanrec.config import Budget
+from leanrec.training.hooks import StepHook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +17,10 @@ class Run:
     budget: Budget = field(default_factory=Budget)
     num_threads: int = 1
     """Threads for numeric libraries. One by default: two busy OpenMP threads on two cores were twenty times slower than one."""
+    folder: Path | None = None
+    """Where checkpoint and journal of a training go; without it there are neither."""
+    hooks: tuple[StepHook, ...] = ()
+    """What is called around every training step."""
 
     def rng(self) -> np.random.Generator:
         """A fresh generator from the seed."""

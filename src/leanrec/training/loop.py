@@ -1,0 +1,337 @@
+"""The training loop: one for every model; it stops early, resumes exactly and leaves the best weights."""
+
+import logging
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from time import monotonic, process_time
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from leanrec.console import ProgressBar
+from leanrec.errors import ArtifactError, DataError, LeanRecError, TrainingError
+from leanrec.features.batches import Batch
+from leanrec.training.allocator import give_back_memory, keep_freed_memory
+from leanrec.training.checkpoint import CHECKPOINT_FOLDER, Checkpoint, Origin, open_checkpoint, remove_checkpoint, save_checkpoint
+from leanrec.training.device import circumstances, resolve_device, resolve_precision
+from leanrec.training.hooks import StepContext
+from leanrec.training.journal import JOURNAL_FILE, Journal
+from leanrec.training.memory import require_training_memory
+from leanrec.training.optimizer import Optimizer
+from leanrec.training.progress import EpochRecord, Progress, Reason, TrainingResult
+from leanrec.training.run import Run
+from leanrec.training.schedule import learning_rate_at
+from leanrec.training.task import Batches, Task
+from leanrec.training.training_config import Precision, TrainingConfig
+from leanrec.training.weights import AveragedWeights, are_finite, copy_of_weights, put_back, weights_of
+
+__all__ = ["Batches", "Precision", "Task", "TrainingConfig", "TrainingResult", "resolve_device", "resolve_precision", "train"]
+
+log = logging.getLogger(__name__)
+
+NOT_DECISIVE = {"checkpoint_minutes", "checkpoint_steps", "journal_steps", "precision", "device"}
+"""Settings that a resumed training may change; the resolved precision stands beside them."""
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+
+
+def train(
+    task: Task, batches: Batches, config: TrainingConfig, *, run: Run, settings: Mapping[str, Any] | None = None, resume: bool = True
+) -> TrainingResult:
+    """Train the task's module and leave the best weights in it: by validation, else the last ones.
+
+    With `run.folder`, a journal and checkpoints are kept there, and an interrupted training goes on from its checkpoint: on CPU
+    with the same bits. `settings` are whatever else made the task; a checkpoint of other settings or data is refused. When training
+    ends well the checkpoint is removed and the journal stays; without a checkpoint a training begins anew, its journal too.
+    Errors of the loop leave the best weights so far in the module, and the last checkpoint on disk.
+    """
+    if len(batches) == 0:
+        raise DataError("there is nothing to train on: no history has two events", hint="read more events, or filter fewer away")
+    device = resolve_device(config)
+    precision = resolve_precision(config, device)
+    require_training_memory(task.module, config, run.budget, device=device, step_bytes=getattr(task, "memory_bytes", 0))
+    keep_freed_memory()
+    decisive = {**config.model_dump(mode="json", exclude=NOT_DECISIVE), "precision": precision, "run.seed": run.seed}
+    others = {f"{where}.{name}": value for where, named in (("batches", batches.settings), ("task", settings or {})) for name, value in named.items()}
+    origin = Origin.of(batches.fingerprint, {**decisive, **others})
+    with circumstances(run, device):
+        task.module.to(device)
+        task.prepare(device=device, precision=precision)
+        training = _Training(task, batches, config, run=run, origin=origin, device=device)
+        training.begin(resume=resume)
+        try:
+            return training.finish()
+        finally:
+            give_back_memory()
+
+
+class _Training:
+    """A training under way."""
+
+    def __init__(self, task: Task, batches: Batches, config: TrainingConfig, *, run: Run, origin: Origin, device: torch.device) -> None:
+        self.task, self.batches, self.config, self.run, self.origin, self.device = task, batches, config, run, origin, device
+        self.module = task.module
+        self.optimizer = Optimizer(self.module, config)
+        self.average = AveragedWeights(self.module, config.average) if config.average else None
+        self.kept = copy_of_weights(self.module)
+        self.state = Progress()
+        self.folder = run.folder / CHECKPOINT_FOLDER if run.folder is not None else None
+        self.journal = Journal(run.folder / JOURNAL_FILE if run.folder is not None else None)
+        self.bar = ProgressBar("training", total=1.0)
+        self.began = self.saved = monotonic()
+        self.began_cpu = process_time()
+
+    # -- beginning and end
+
+    def begin(self, *, resume: bool) -> None:
+        """From the folder's checkpoint, or from the module as it is."""
+        checkpoint = open_checkpoint(self.folder, origin=self.origin) if resume and self.folder is not None else None
+        if checkpoint is None:
+            if self.folder is not None:
+                remove_checkpoint(self.folder)
+            self.journal.begin()
+            self._note("begin", data=self.origin.fingerprint, settings=dict(self.origin.settings), device=str(self.device))
+            return
+        self._take_up(checkpoint)
+        self.journal.cut(self.state.step)
+        self._note("resume", epoch=self.state.epoch + 1)
+        log.info("training goes on after step %d from %s", self.state.step, self.folder)
+
+    def finish(self) -> TrainingResult:
+        """Run until a reason to stop, then leave the best weights."""
+        try:
+            with self.bar:
+                self._advance_bar()
+                while (reason := self._reason_to_stop()) is None:
+                    self._run_epoch()
+        except LeanRecError as error:
+            with suppress(ArtifactError):  # the disk may be what failed
+                self._note("error", message=error.message)
+            put_back(self.module, self.kept)
+            raise
+        put_back(self.module, self.kept)
+        self.module.eval()
+        result = self._result(reason)
+        self._note("end", stopped_because=reason, best_epoch=result.best_epoch, best_quality=result.best_quality)
+        if self.folder is not None:
+            remove_checkpoint(self.folder)
+        log.info("trained %d epochs in %.1f CPU-seconds; best epoch %d", result.epochs, result.cpu_seconds, result.best_epoch)
+        return result
+
+    def _result(self, reason: Reason) -> TrainingResult:
+        state = self.state
+        return TrainingResult(
+            best_epoch=state.best_epoch,
+            best_quality=state.best_quality,
+            epochs=state.epoch + bool(state.position),
+            steps=state.step,
+            seconds=self.seconds,
+            cpu_seconds=self.cpu_seconds,
+            stopped_because=reason,
+            history=state.history,
+        )
+
+    def _reason_to_stop(self) -> Reason | None:
+        if self.config.patience is not None and self.state.fruitless >= self.config.patience:
+            return "patience"
+        if self.state.epoch >= self.config.last_epoch:
+            return "epochs"
+        return "budget" if self._is_time_up() else None
+
+    # -- an epoch and a step
+
+    def _run_epoch(self) -> None:
+        self.module.train()
+        for batch in self.batches.epoch(self.state.epoch, start=self.state.position):
+            self._run_step(batch)
+            if self._is_time_up():
+                break
+            if self._is_checkpoint_due() and self.state.position < len(self.batches):
+                self._save()
+        self._close_epoch()
+
+    def _run_step(self, batch: Batch) -> None:
+        state = self.state
+        self.optimizer.learning_rate = learning_rate_at(self._progress(state.step + 1), self.config)
+        context = self._context(batch)
+        for hook in self.run.hooks:
+            hook.before_step(context)
+        loss = self._backward(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            self._fail(f"the loss became {value}")
+        context = self._context(batch, loss=loss.detach())
+        for hook in self.run.hooks:
+            hook.after_backward(context)
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
+        self.optimizer.step()
+        for hook in self.run.hooks:
+            hook.after_step(context)
+        self.optimizer.zero_grad()
+        state.step += 1
+        state.position = batch.position
+        state.loss_sum += value
+        if self.average is not None:
+            self.average.update(state.step)
+        if state.step % self.config.journal_steps == 0:
+            self._note("step", epoch=state.epoch + 1, loss=value, learning_rate=self.optimizer.learning_rate)
+        self._advance_bar(loss=value)
+
+    def _context(self, batch: Batch, *, loss: Tensor | None = None) -> StepContext:
+        return StepContext(step=self.state.step, epoch=batch.epoch, module=self.module, optimizer=self.optimizer, batch=batch, loss=loss)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        is_mixed = self.device.type == "cuda" and self.origin.settings["precision"] == "bfloat16"
+        try:
+            with torch.autocast("cuda", dtype=torch.bfloat16) if is_mixed else nullcontext():
+                loss = self.task.loss(batch)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
+                self._fail(f"memory ran out with {len(batch.item_rows)} tokens in the batch", hint="lower `tokens`, or make the model narrower")
+            raise
+        return loss
+
+    def _close_epoch(self) -> None:
+        """Validate when it is time to, keep the weights when they are the best, write a checkpoint."""
+        state = self.state
+        is_whole = state.position == len(self.batches)
+        epoch, mean_loss = state.epoch + 1, state.loss_sum / state.position
+        with self.average.in_place() if self.average is not None else nullcontext():
+            self._require_numbers()
+            quality = self._quality() if self._is_validation_due(epoch, is_whole=is_whole) else None
+            self._judge(epoch, quality)
+        if is_whole:
+            state.epoch, state.position, state.loss_sum = epoch, 0, 0.0
+        record = EpochRecord(
+            epoch=epoch,
+            step=state.step,
+            loss=mean_loss,
+            quality=quality,
+            learning_rate=self.optimizer.learning_rate,
+            seconds=self.seconds,
+            cpu_seconds=self.cpu_seconds,
+        )
+        state.history += (record,)
+        self._note("epoch", epoch=epoch, loss=record.loss, quality=quality, learning_rate=self.optimizer.learning_rate)
+        log.debug("epoch %d: loss %.4f, validation %s", epoch, record.loss, quality)
+        if quality is not None or self._is_checkpoint_due():
+            self._save()
+
+    def _is_validation_due(self, epoch: int, *, is_whole: bool) -> bool:
+        every = self.config.validate_every
+        if every == 0:
+            return False
+        if is_whole and (epoch % every == 0 or epoch == self.config.last_epoch):
+            return True
+        return self._is_time_up() and self.state.validation_seconds is not None  # its time was kept free
+
+    def _quality(self) -> float:
+        began = monotonic()
+        self.module.eval()
+        with torch.no_grad():
+            quality = float(self.task.validate())
+        self.module.train()
+        if not math.isfinite(quality):
+            self._fail(f"validation gave {quality}")
+        self.state.validation_seconds = monotonic() - began
+        return quality
+
+    def _judge(self, epoch: int, quality: float | None) -> None:
+        """Keep the weights in place when they are the best; until one is validated, the newest are."""
+        state = self.state
+        if quality is not None and (state.best_quality is None or quality > state.best_quality):
+            state.best_quality, state.fruitless = quality, 0
+        elif quality is not None:
+            state.fruitless += 1
+            return
+        elif state.best_quality is not None:
+            return
+        state.best_epoch = epoch
+        self.kept = copy_of_weights(self.module)
+
+    def _require_numbers(self) -> None:
+        if not are_finite(self.module):
+            self._fail("a weight became infinite or no number")
+
+    def _fail(self, what: str, *, hint: str = "lower learning_rate, or set precision to float32") -> NoReturn:
+        state = self.state
+        kept = f"the weights of epoch {state.best_epoch}" if state.best_epoch else "the first weights"
+        raise TrainingError(
+            f"{what} in epoch {state.epoch + 1} at step {state.step + 1}, learning rate {self.optimizer.learning_rate:g}; {kept} are kept",
+            hint=hint,
+        )
+
+    # -- time
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of training, interruptions left out."""
+        return self.state.seconds + monotonic() - self.began
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of this process and the ones before the interruptions."""
+        return self.state.cpu_seconds + process_time() - self.began_cpu
+
+    def _progress(self, steps: int) -> float:
+        """How much of the way is done: of the steps or of the time, whichever ends first."""
+        share = steps / (self.config.max_epochs * len(self.batches))
+        allowed = self._allowed_seconds()
+        return min(1.0, max(share, self.seconds / allowed)) if allowed is not None else share
+
+    def _is_time_up(self) -> bool:
+        allowed = self._allowed_seconds()
+        return allowed is not None and self.seconds >= allowed
+
+    def _allowed_seconds(self) -> float | None:
+        """The budget's time, less what a last validation takes."""
+        minutes = self.run.budget.minutes
+        return None if minutes is None else max(1e-9, 60.0 * minutes - (self.state.validation_seconds or 0.0))
+
+    # -- what is written
+
+    def _is_checkpoint_due(self) -> bool:
+        if self.folder is None:
+            return False
+        by_steps = self.config.checkpoint_steps is not None and self.state.step % self.config.checkpoint_steps == 0
+        return by_steps or monotonic() - self.saved >= 60.0 * self.config.checkpoint_minutes
+
+    def _save(self) -> None:
+        if self.folder is None:
+            return
+        self._require_numbers()
+        self.state.seconds, self.state.cpu_seconds = self.seconds, self.cpu_seconds
+        self.began, self.began_cpu = monotonic(), process_time()
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        parts = {"module": weights_of(self.module), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
+        if self.average is not None:
+            parts["average"] = self.average.tensors()
+        save_checkpoint(self.folder, Checkpoint(progress=self.state, parts=parts), origin=self.origin)
+        self.saved = monotonic()
+
+    def _take_up(self, checkpoint: Checkpoint) -> None:
+        parts = checkpoint.parts
+        put_back(self.module, parts.get("module", {}))
+        self.optimizer.load(parts.get("optimizer", {}))
+        if self.average is not None:
+            self.average.load(parts.get("average", {}))
+        self.kept = {name: tensor.clone() for name, tensor in parts.get("kept", {}).items()}
+        self.state = checkpoint.progress
+        torch.set_rng_state(parts["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in parts["random"]:
+            torch.cuda.set_rng_state(parts["random"]["cuda"], self.device)
+        self.began, self.began_cpu, self.saved = monotonic(), process_time(), monotonic()
+
+    def _note(self, event: str, **figures: Any) -> None:  # Any: what the journal takes
+        self.journal.write(event, step=self.state.step, **figures, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
+
+    def _advance_bar(self, *, loss: float | None = None) -> None:
+        shown = f"epoch {self.state.epoch + 1}" + (f"  loss {loss:.4f}" if loss is not None else "")
+        if validated := [record.quality for record in self.state.history if record.quality is not None]:
+            shown += f"  validation {validated[-1]:.4f}"
+        self.bar.advance(self._progress(self.state.step) - self.bar.done, description=shown)

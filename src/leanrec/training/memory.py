@@ -1,0 +1,33 @@
+"""The memory of a training, foretold from the sizes of its weights before anything begins."""
+
+import torch
+from torch import nn
+
+from leanrec.config import Budget
+from leanrec.errors import BudgetError
+from leanrec.training.hardware import available_memory_bytes
+from leanrec.training.optimizer import num_states
+from leanrec.training.training_config import TrainingConfig
+from leanrec.training.weights import weights_of
+
+HINT = "make the model narrower or its item table smaller (hashed, low-rank), lower `tokens`, or choose optimizer sgd"
+
+
+def training_memory_bytes(module: nn.Module, config: TrainingConfig, *, step_bytes: int = 0) -> int:
+    """Weights, the copy kept of the best, gradients, optimizer states, averages with their swap, and `step_bytes` for a step."""
+    everything = sum(tensor.nbytes for tensor in weights_of(module).values())
+    trainable = sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
+    copies = 1 + num_states(config) + (2 if config.average else 0)
+    return 2 * everything + copies * trainable + step_bytes
+
+
+def require_training_memory(module: nn.Module, config: TrainingConfig, budget: Budget, *, device: torch.device, step_bytes: int) -> None:
+    """Raise `BudgetError` when the training exceeds the budget (of main memory) or what the device has free."""
+    needed = training_memory_bytes(module, config, step_bytes=step_bytes)
+    purpose = f"training {sum(parameter.numel() for parameter in module.parameters()):,} weights with {config.optimizer}"
+    if device.type == "cpu":
+        budget.require_memory(needed, purpose=purpose, hint=HINT)
+    present = sum(tensor.nbytes for tensor in weights_of(module).values() if tensor.device.type == device.type)
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory_bytes()
+    if free is not None and needed - present > free:
+        raise BudgetError(f"{purpose} needs about {(needed - present) / 1e9:.1f} GB more memory; {free / 1e9:.1f} GB are free", hint=HINT)

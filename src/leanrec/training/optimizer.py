@@ -1,0 +1,136 @@
+"""Optimizers: AdamW, Adagrad and SGD over a module's weights, with their state as named tensors for a checkpoint.
+
+The classes of `torch.optim` are passed by: the first one made imports `torch._dynamo`, 4 CPU-seconds, more than torch itself.
+The kernels are torch's own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from leanrec.errors import ArtifactError
+from leanrec.training.training_config import TrainingConfig
+
+STATE_NAMES: dict[str, tuple[str, ...]] = {"adamw": ("first_moment", "second_moment"), "adagrad": ("sum_of_squares",), "sgd": ("momentum",)}
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Slot:
+    """A weight, how it decays, and what is remembered of its gradients."""
+
+    parameter: nn.Parameter
+    weight_decay: float
+    states: tuple[Tensor, ...]
+    steps: Tensor
+    """() float32, as the fused kernel wants it."""
+
+
+class Optimizer:
+    """One step after another over everything trainable in a module; only matrices feel the weight decay.
+
+    AdamW (Loshchilov & Hutter 2019, algorithm 2) decays apart from the gradient; Adagrad (Duchi et al. 2011) and SGD with
+    momentum add the decay to it.
+    """
+
+    def __init__(self, module: nn.Module, config: TrainingConfig) -> None:
+        self.config = config
+        self.learning_rate = config.learning_rate
+        trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._slots = [_slot(parameter, config) for parameter in trainable]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every weight that has a gradient."""
+        for weight_decay in sorted({slot.weight_decay for slot in self._slots}):
+            slots = [slot for slot in self._slots if slot.weight_decay == weight_decay and slot.parameter.grad is not None]
+            if slots:
+                self._move(slots, weight_decay)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients and free their memory."""
+        for slot in self._slots:
+            slot.parameter.grad = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is remembered, as `parameter number/name` -> tensor."""
+        return {f"{number}/{name}": tensor for number, slot in enumerate(self._slots) for name, tensor in self._named(slot).items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what `tensors` gave; raises `ArtifactError` when it belongs to another model."""
+        own = self.tensors()
+        if {key: tensor.shape for key, tensor in own.items()} != {key: tensor.shape for key, tensor in tensors.items()}:
+            raise ArtifactError("the saved optimizer state fits other weights", hint="the checkpoint belongs to another model")
+        for key, tensor in own.items():
+            tensor.copy_(tensors[key])
+
+    def _named(self, slot: _Slot) -> dict[str, Tensor]:
+        return dict(zip((*_state_names(self.config), "steps"), (*slot.states, slot.steps), strict=True))
+
+    def _move(self, slots: list[_Slot], weight_decay: float) -> None:
+        weights: list[Tensor] = [slot.parameter for slot in slots]
+        gradients = [slot.parameter.grad for slot in slots if slot.parameter.grad is not None]
+        states = [list(column) for column in zip(*(slot.states for slot in slots), strict=True)]
+        match self.config.optimizer:
+            case "adamw":
+                self._adamw(weights, gradients, states, [slot.steps for slot in slots], weight_decay)
+            case "adagrad":
+                self._adagrad(weights, gradients, states[0], weight_decay)
+            case "sgd":
+                self._sgd(weights, gradients, states, weight_decay)
+
+    def _adamw(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], steps: list[Tensor], weight_decay: float) -> None:
+        torch._foreach_add_(steps, 1.0)
+        beta1, beta2 = self.config.betas
+        torch._fused_adamw_(
+            weights,
+            gradients,
+            states[0],
+            states[1],
+            [],
+            steps,
+            lr=self.learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=weight_decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _adagrad(self, weights: list[Tensor], gradients: list[Tensor], sums: list[Tensor], weight_decay: float) -> None:
+        if weight_decay:
+            gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
+        torch._foreach_addcmul_(sums, gradients, gradients)
+        roots = torch._foreach_sqrt(sums)
+        torch._foreach_add_(roots, EPSILON)
+        torch._foreach_addcdiv_(weights, gradients, roots, value=-self.learning_rate)
+
+    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], weight_decay: float) -> None:
+        if weight_decay:
+            gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
+        if states:
+            torch._foreach_mul_(states[0], self.config.momentum)
+            torch._foreach_add_(states[0], gradients)
+            gradients = states[0]
+        torch._foreach_add_(weights, gradients, alpha=-self.learning_rate)
+
+
+def num_states(config: TrainingConfig) -> int:
+    """How many numbers the optimizer keeps for each weight."""
+    return len(_state_names(config))
+
+
+def _state_names(config: TrainingConfig) -> tuple[str, ...]:
+    return () if config.optimizer == "sgd" and config.momentum == 0 else STATE_NAMES[config.optimizer]
+
+
+def _slot(parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
+    return _Slot(
+        parameter=parameter,
+        weight_decay=config.weight_decay if parameter.ndim >= 2 else 0.0,
+        states=tuple(torch.zeros_like(parameter, requires_grad=False) for _ in _state_names(config)),
+        steps=torch.zeros((), dtype=torch.float32, device=parameter.device),
+    )

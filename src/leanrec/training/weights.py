@@ -1,0 +1,83 @@
+"""Weights by name: copied, put back, averaged over the steps."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from leanrec.errors import ArtifactError
+
+Weights = dict[str, Tensor]
+
+
+def weights_of(module: nn.Module) -> Weights:
+    """Parameters and persistent buffers by name, detached and sharing memory; a tied tensor stands once."""
+    named: Weights = {}
+    seen: set[int] = set()
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if isinstance(tensor, Tensor) and id(tensor) not in seen:
+            seen.add(id(tensor))
+            named[name] = tensor.detach()
+    return named
+
+
+def copy_of_weights(module: nn.Module) -> Weights:
+    """A copy in main memory, untouched by later steps."""
+    return {name: tensor.to("cpu", copy=True) for name, tensor in weights_of(module).items()}
+
+
+def are_finite(module: nn.Module) -> bool:
+    """Whether every weight is a number."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in weights_of(module).values() if tensor.is_floating_point())
+
+
+@torch.no_grad()
+def put_back(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Set the module's weights; raises `ArtifactError` when names or shapes are not the module's."""
+    current = weights_of(module)
+    found, wanted = ({name: tuple(tensor.shape) for name, tensor in named.items()} for named in (weights, current))
+    if found != wanted:
+        differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        raise ArtifactError(f"the saved weights are not this model's; they differ in {', '.join(differing[:5])}", hint="use the model they came from")
+    for name, tensor in current.items():
+        tensor.copy_(weights[name])
+
+
+class AveragedWeights:
+    """A running average of the trainable weights: a += (1 - decay) (w - a), the decay rising to its full value.
+
+    After s steps the decay is min(decay, (1 + s) / (10 + s)), so that the random start is soon forgotten.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self._live = [parameter.detach() for parameter in module.parameters() if parameter.requires_grad]
+        self._averages = [tensor.clone() for tensor in self._live]
+
+    def update(self, step: int) -> None:
+        """Take in the weights as they are after `step` steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._averages, self._live, 1.0 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Within the block the module holds the averages."""
+        held = [tensor.clone() for tensor in self._live]
+        torch._foreach_copy_(self._live, self._averages)
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(self._live, held)
+
+    def tensors(self) -> Weights:
+        """The averages by number, for a checkpoint."""
+        return {str(number): tensor for number, tensor in enumerate(self._averages)}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what `tensors` gave."""
+        for number, average in enumerate(self._averages):
+            saved = tensors.get(str(number))
+            if saved is None or saved.shape != average.shape:
+                raise ArtifactError(f"averaged weight {number} is missing or has another shape", hint="the checkpoint belongs to another model")
+            average.copy_(saved)

@@ -1,0 +1,87 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn, optim
+
+from leanrec.errors import ArtifactError
+from leanrec.training.optimizer import Optimizer
+from leanrec.training.training_config import TrainingConfig
+
+THEIRS: dict[str, Callable[[Any], optim.Optimizer]] = {
+    "adamw": lambda groups: optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-8),
+    "adagrad": lambda groups: optim.Adagrad(groups, lr=0.01, eps=1e-8),
+    "sgd": lambda groups: optim.SGD(groups, lr=0.01, momentum=0.9),
+}
+
+
+def module() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+
+
+def backward(net: nn.Module, value: float) -> None:
+    net(torch.linspace(-value, 1.0, 6).reshape(2, 3)).square().sum().backward()
+
+
+def step(net: nn.Module, optimizer: Optimizer, value: float) -> None:
+    backward(net, value)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+@pytest.mark.parametrize("name", ["adamw", "adagrad", "sgd"])
+def test_the_steps_are_those_of_torch_and_only_matrices_decay(name: str) -> None:
+    ours, reference = module(), module()
+    optimizer = Optimizer(ours, TrainingConfig(optimizer=name, weight_decay=0.3, learning_rate=0.01))
+    matrices, others = ([p for p in reference.parameters() if (p.ndim >= 2) is is_matrix] for is_matrix in (True, False))
+    theirs = THEIRS[name]([{"params": matrices, "weight_decay": 0.3}, {"params": others, "weight_decay": 0.0}])
+    for value in (0.5, -0.2, 1.5, 0.1):
+        step(ours, optimizer, value)
+        backward(reference, value)
+        theirs.step()
+        theirs.zero_grad()
+    for mine, wanted in zip(ours.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adagrad", "sgd"])
+def test_the_state_goes_out_and_in_again_to_the_bit(name: str) -> None:
+    config = TrainingConfig(optimizer=name, weight_decay=0.01)
+    net = module()
+    optimizer = Optimizer(net, config)
+    step(net, optimizer, 0.5)
+    other = module()
+    other.load_state_dict(net.state_dict())
+    restored = Optimizer(other, config)
+    restored.load({key: tensor.clone() for key, tensor in optimizer.tensors().items()})
+    for value in (0.1, -0.7):
+        step(net, optimizer, value)
+        step(other, restored, value)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
+
+
+def test_a_weight_without_gradient_stays(name: str = "adamw") -> None:
+    net = module()
+    frozen = net[2].weight.detach().clone()
+    optimizer = Optimizer(net, TrainingConfig(optimizer=name, weight_decay=0.5))
+    backward(net, 0.5)
+    net[2].weight.grad = None
+    optimizer.step()
+    assert torch.equal(net[2].weight, frozen)
+
+
+def test_plain_sgd_remembers_no_gradients() -> None:
+    net = module()
+    before = net[0].weight.detach().clone()
+    optimizer = Optimizer(net, TrainingConfig(optimizer="sgd", momentum=0.0, learning_rate=0.5))
+    backward(net, 0.5)
+    optimizer.step()
+    assert torch.equal(net[0].weight, before - 0.5 * net[0].weight.grad)
+    assert {key.partition("/")[2] for key in optimizer.tensors()} == {"steps"}
+
+
+def test_the_state_of_another_model_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="other weights"):
+        Optimizer(nn.Linear(2, 2), TrainingConfig()).load(Optimizer(module(), TrainingConfig()).tensors())
