@@ -45,7 +45,7 @@ class SequentialConfig(Config):
     loss: LossConfig = LossConfig()
     items: ItemEmbeddingConfig = ItemEmbeddingConfig()
     training: TrainingConfig = TrainingConfig(
-        max_epochs=24, tokens=1024, learning_rate=2e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
+        max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
     )
     uses_attributes: bool = True
     """Whether attributes of the catalogue and words of the titles are part of an item's vector."""
