@@ -31,15 +31,16 @@ BLOCK_QUERIES = 512
 class NextItemTask:
     """Every place of every history is a target; validation ranks the whole catalogue with the history taken out."""
 
-    def __init__(self, network: NextItemNetwork, loss_for: LossFor, *, validation: "Validation | None" = None) -> None:
+    def __init__(self, network: NextItemNetwork, loss_for: LossFor, *, num_items: int, validation: "Validation | None" = None) -> None:
         self.module = network
+        self._num_items = num_items
         self._loss_for = loss_for
         self._validation = validation
 
     @property
     def memory_bytes(self) -> int:
         """What the loss holds during a step, at most: the buffers of the full softmax."""
-        num_items, width = self.module.items.num_items, self.module.encoder.config.width
+        num_items, width = self._num_items, self.module.encoder.config.width
         return softmax_bytes(num_items, width=width, rows=chunk_rows(num_items, precision="float32"), precision="float32")
 
     def prepare(self, *, device: torch.device, precision: Precision) -> None:

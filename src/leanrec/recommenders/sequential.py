@@ -82,7 +82,8 @@ class Sequential(VectorScorer[SequentialConfig]):
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             network = self._build(train)
-            task = NextItemTask(network, self._loss(train, batches, run), validation=self._validation(train, valid, run))
+            validation = self._validation(train, valid, run)
+            task = NextItemTask(network, self._loss(train, batches, run), num_items=train.num_items, validation=validation)
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = self.config.model_dump(mode="json", exclude={"training"})
             self.training = train_task(task, batches, config, run=run, settings=settings)
