@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-baselines bench-ingest bench-movielens bench-serving docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-accuracy bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -59,7 +59,7 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-movielens bench-baselines bench-serving
+bench: bench-ingest bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -72,6 +72,14 @@ bench-serving: setup $(WHEELS)/.ready
 
 bench-baselines: setup
 	@$(BIN)/python benchmarks/baselines.py $(ARGS)
+
+bench-accuracy: setup
+	@$(BIN)/python benchmarks/accuracy.py $(ARGS)
+
+# RecTools and RecBole live in environments of their own; the trajectories of RecTools (hours) are committed under benchmarks/results/peers.
+bench-training-speed: setup
+	@PYTHON=$(CURDIR)/$(BIN)/python sh benchmarks/peers/build.sh
+	@$(BIN)/python benchmarks/training_speed.py $(ARGS)
 
 docs: setup
 	@$(BIN)/python docs/write_docs.py

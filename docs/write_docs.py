@@ -92,6 +92,45 @@ def baselines() -> str:
     return markdown_table((*head, "CPU-s to fit (Beauty)", "peak MB", "p95 ms a query"), table)
 
 
+def accuracy() -> str:
+    """Test figures of ours and of what others published, each data set by itself, the best NDCG@10 first."""
+    rows = [row for row in rows_of("accuracy") if row["split"] == "leave-one-out"]
+    parts = []
+    for dataset, title in (("amazon14-beauty", "Amazon Beauty"), ("amazon14-toys", "Amazon Toys"), ("ml-1m", "MovieLens-1M")):
+        found: dict[tuple[str, bool], dict[str, Row]] = {}
+        for row in rows:
+            if row["dataset"] == dataset:
+                found.setdefault((str(row["peer"] or row["case"]), row["peer"] is None), {})[str(row["metric"])] = row
+        table = sorted((_accuracy_cells(*key, by_metric) for key, by_metric in found.items()), key=lambda cells: cells[2].strip("*"), reverse=True)
+        parts += [f"**{title}**", "", markdown_table(("recommender", "Recall@10", "NDCG@10 [95 %]", "not masked", "seeds", "CPU-s", "peak MB"), table), ""]
+    return "\n".join(parts).strip()
+
+
+def _accuracy_cells(name: str, is_ours: bool, found: dict[str, Row]) -> tuple[str, ...]:
+    ndcg = found["ndcg@10"]
+    if not is_ours:
+        return (f"{name}, published", figure(found["recall@10"]["value"]), figure(ndcg["value"]), "", "", "", "")
+    unmasked = figure(found["ndcg@10-unmasked"]["value"])
+    costs = (cost(ndcg["seeds"], digits=0), cost(ndcg["cpu_seconds"], digits=0), cost(ndcg["peak_mb"], digits=0))
+    return (f"**{name}**", figure(found["recall@10"]["value"]), interval(ndcg), unmasked, *costs)
+
+
+def training_speed() -> str:
+    """What a pass costs beside the peers, and the way to the quality that a peer reached."""
+    shown = ("CPU-seconds of a pass", "times lower than the peer's", "times less CPU to the peer's best ndcg@10")
+    rows = [row for row in rows_of("training_speed") if row["metric"] in shown]
+    table = [
+        (
+            str(row["metric"]) + (f" ({row['case']})" if str(row["case"]).startswith("cost_per_pass,") else ""),
+            str(row["dataset"]),
+            str(row["peer"] or str(row["note"]).removeprefix("leanrec, ").join(("leanrec (", ")"))),
+            f"{row['value']:.3g}" + (f" [{row['low']:.3g}, {row['high']:.3g}]" if row["low"] is not None else ""),
+        )
+        for row in rows
+    ]
+    return markdown_table(("what", "data", "by, or against", "value [least, most]"), table)
+
+
 def first_minutes() -> str:
     """Each case with its data and value."""
     return simple_table("first_minutes")
@@ -160,6 +199,8 @@ def report(kind: str) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "tree": tree,
     "baselines": baselines,
+    "accuracy": accuracy,
+    "training-speed": training_speed,
     "first-minutes": first_minutes,
     "ingest": ingest,
     "serving": serving,
