@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from leanrec.console import dress_logs
 from leanrec.errors import LeanRecError
+
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,11 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(f"error: {error.message}", error.hint)
         sys.exit(1)
     except KeyboardInterrupt:
-        _complain("stopped; nothing was left half-written", "")
-        sys.exit(130)
+        _stop()
+    except SystemExit as stopped:
+        if stopped.code == INTERRUPTED:  # Typer took the Ctrl-C
+            _stop()
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+
+
+def _stop() -> NoReturn:
+    _complain("stopped; nothing was left half-written", "")
+    sys.exit(INTERRUPTED)
 
 
 def _complain(message: str, hint: str) -> None:

@@ -164,7 +164,8 @@ def _measure(rung: Rung, trial: Trial, *, best: Measured | None) -> Measured | R
         recommender = build(rung.name, rung.config)
         if isinstance(recommender, PredictsRatings) and not has_ratings(trial.split.train):
             return RungResult(name=rung.name, config=rung.config, skipped="it learns from ratings, and the training events hold none")
-        spent = spend(lambda: recommender.fit(trial.split.train, valid=trial.tuning, run=trial.run), num_threads=trial.run.num_threads)
+        run = trial.run.within(rung.name)
+        spent = spend(lambda: recommender.fit(trial.split.train, valid=trial.tuning, run=run), num_threads=run.num_threads)
     except (BudgetError, MissingExtraError, DataError) as error:
         return RungResult(name=rung.name, config=rung.config, skipped=str(error).replace("\n", "; "))
     fitted = spent.result

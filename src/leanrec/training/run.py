@@ -1,6 +1,6 @@
 """Run: what one fit may use: its seed, its budget, its threads, its folder, its hooks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ class Run:
     """Where checkpoint and journal of a training go; without it there are neither."""
     hooks: tuple[StepHook, ...] = ()
     """What is called around every training step."""
+
+    def within(self, name: str) -> "Run":
+        """The same run for a part of the work, with a folder of its own: no two trainings share a checkpoint."""
+        return self if self.folder is None else replace(self, folder=self.folder / name)
 
     def rng(self) -> np.random.Generator:
         """A fresh generator from the seed."""

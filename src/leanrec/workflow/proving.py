@@ -1,6 +1,7 @@
 """Prove: the same split for every rung, and a report that says which one to take."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,17 @@ import numpy as np
 from leanrec.data.acts import is_act, is_first_act
 from leanrec.data.dataset import Dataset
 from leanrec.data.split import Part, Split, split_by_time_fraction, split_by_user, split_cold_items, split_leave_one_out
-from leanrec.errors import BudgetError
+from leanrec.errors import BudgetError, MissingExtraError
 from leanrec.evaluation.ladder import Rung
 from leanrec.evaluation.ladder import prove as climb
 from leanrec.evaluation.ladder_report import LadderReport, RungResult
 from leanrec.recommenders.building import build
 from leanrec.training.run import Run
 from leanrec.workflow.estimate import Estimate, estimate
+from leanrec.workflow.keeping import keeping_trainings
 from leanrec.workflow.reading import Data, read
 from leanrec.workflow.settings import RunSettings
+from leanrec.workflow.sharing import Clock, plan
 
 log = logging.getLogger(__name__)
 
@@ -27,34 +30,45 @@ MANY_REPEATS = 0.2
 
 
 def prove(data: Data, *, settings: RunSettings | None = None, catalogue: str | None = None, to: Path | str | None = None) -> LadderReport:
-    """Run every rung on one split and recommend the cheapest that nothing beats; the report is written to `to` when given."""
+    """Run every rung on one split and recommend the cheapest that nothing beats; the report is written to `to` when given.
+
+    Trainings keep checkpoints in `<to>.training` until the proof is done: interrupted, the same call goes on from there.
+    """
     settings = settings or RunSettings()
+    clock = Clock(budget=settings.budget)
     dataset = read(data, settings=settings, catalogue=catalogue, beside=to)
+    with keeping_trainings(to, dataset, settings) as folder:
+        report = compete(dataset, settings, clock=clock, folder=folder)
+        if to is not None:
+            report.save(Path(to))
+    return report
+
+
+def compete(dataset: Dataset, settings: RunSettings, *, clock: Clock, folder: Path | None = None, fits_to_everything: bool = False) -> LadderReport:
+    """The rungs that the budget holds, each measured; trainings go on in `folder`."""
     split = split_for(dataset, settings)
     _require_known(settings)
     _point_at_repeats(dataset, settings)
-    refused = _foreseen(split, settings).refused(settings.budget)
-    if len(refused) == len(settings.rungs):
-        raise BudgetError(f"the budget holds none of the rungs; {settings.rungs[0]}: {refused[settings.rungs[0]]}", hint="raise the budget")
+    planned = plan(_foreseen(split, settings), clock, fits_to_everything=fits_to_everything)
+    rungs = [Rung(name=name, config=settings.configs.get(name, {})) for name in settings.rungs if name not in planned.refused]
+    if not rungs:
+        raise BudgetError(f"the budget holds none of the rungs; {settings.rungs[0]}: {planned.refused[settings.rungs[0]]}", hint="raise the budget")
     report = climb(
         split,
-        rungs=[Rung(name=name, config=settings.configs.get(name, {})) for name in settings.rungs if name not in refused],
+        rungs=rungs,
         metric=f"ndcg@{settings.k}",
         metrics=(f"recall@{settings.k}", f"ndcg@{settings.k}", f"mrr@{settings.k}"),
-        run=run_of(settings),
+        run=Run(seed=settings.seed, budget=planned.training_budget, folder=folder),
         max_users=settings.max_users,
     )
-    skipped = tuple(RungResult(name=name, skipped=reason) for name, reason in refused.items())
-    report = replace(report, results=(*report.results, *skipped))
-    if to is not None:
-        report.save(Path(to))
-    return report
+    skipped = tuple(RungResult(name=name, skipped=reason) for name, reason in planned.refused.items())
+    return replace(report, results=(*report.results, *skipped))
 
 
 def _foreseen(split: Split, settings: RunSettings) -> Estimate:
     """What the competition will take, told before it starts."""
     num_asked = sum(min(len(split.holdout(part)), settings.max_users) for part in PARTS)
-    foreseen = estimate(split.train, settings.rungs, num_asked=num_asked)
+    foreseen = estimate(split.train, settings.rungs, num_asked=num_asked, configs=settings.configs)
     log.info("%s", foreseen.describe())
     return foreseen
 
@@ -74,19 +88,15 @@ def _point_at_repeats(dataset: Dataset, settings: RunSettings) -> None:
 
 
 def _require_known(settings: RunSettings) -> None:
-    """Every named recommender and setting must exist before anything starts."""
+    """Every named recommender and setting must exist before anything starts; where a package is missing the rung is skipped later."""
     for name in (*settings.rungs, *settings.configs):
-        build(name, settings.configs.get(name))
-
-
-def run_of(settings: RunSettings) -> Run:
-    """Seed and budget of a fit."""
-    return Run(seed=settings.seed, budget=settings.budget)
+        with suppress(MissingExtraError):
+            build(name, settings.configs.get(name))
 
 
 def split_for(dataset: Dataset, settings: RunSettings) -> Split:
     """The split that the settings name; by time where clock times are exact, else leave-one-out."""
-    chosen, rng = settings.split, run_of(settings).rng()
+    chosen, rng = settings.split, Run(seed=settings.seed).rng()
     valid, test, repeats = chosen.valid_fraction, chosen.test_fraction, chosen.includes_repeats
     kind = chosen.kind if chosen.kind != "auto" else ("time" if dataset.time_quality == "exact" else "leave-one-out")
     if kind == "time":

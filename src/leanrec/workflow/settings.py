@@ -35,8 +35,8 @@ class RunSettings(Config):
     """Which column is the user, the item and so on; guessed and shown when left out."""
     cleaning: CleaningConfig = CleaningConfig()
     split: SplitConfig = SplitConfig()
-    rungs: tuple[str, ...] = ("popularity", "popularity-recent", "cooccurrence", "item-knn", "ease", "als", "bpr", "fusion")
-    """Recommenders that compete, cheapest first."""
+    rungs: tuple[str, ...] = ("popularity", "popularity-recent", "cooccurrence", "item-knn", "ease", "als", "bpr", "sequential", "fusion")
+    """Recommenders that compete, cheapest first; one whose package is not installed is skipped."""
     recommender: str | None = None
     """Take this one without a competition."""
     configs: dict[str, dict[str, Any]] = Field(default_factory=dict)  # Any: checked by the recommender that owns them

@@ -1,0 +1,68 @@
+"""Keeping: where the trainings of a command leave checkpoints, so that it can be interrupted and called again.
+
+`<to>.training/<data>/proof/sequential`, `.../settled/fusion/final/sequential`: one folder for each training. It goes away when the command
+ends well. A training that was under way goes on where it stopped; what was done before it is done again, with the same outcome.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from leanrec.data.dataset import Dataset
+from leanrec.errors import ConfigError
+from leanrec.workflow.settings import RunSettings
+
+log = logging.getLogger(__name__)
+
+CHECKPOINTS = "**/checkpoint/manifest.json"
+
+
+def training_folder(to: Path | str) -> Path:
+    """Beside what the command writes."""
+    return Path(to).with_name(f"{Path(to).name}.training")
+
+
+@contextmanager
+def keeping_trainings(to: Path | str | None, dataset: Dataset, settings: RunSettings) -> Iterator[Path | None]:
+    """The folder for the trainings of one command, made by the first that needs it; `None` when nothing is written.
+
+    Raises `ConfigError` when it keeps a training of other data, or of another split. A checkpoint of other settings is refused by
+    the training itself.
+    """
+    if to is None:
+        yield None
+        return
+    whole = training_folder(to)
+    own = whole / _key(dataset, settings)
+    _require_own(whole, own)
+    try:
+        yield own
+    except BaseException:
+        if _has_checkpoint(whole):
+            log.warning("a training was under way; do the same again to go on from %s, or delete it to begin anew", whole)
+        else:
+            shutil.rmtree(whole, ignore_errors=True)
+        raise
+    shutil.rmtree(whole, ignore_errors=True)
+
+
+def _key(dataset: Dataset, settings: RunSettings) -> str:
+    """What decides the events that are learned from."""
+    named = json.dumps([dataset.fingerprint, settings.split.model_dump(mode="json"), settings.seed], sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
+def _require_own(whole: Path, own: Path) -> None:
+    if whole.is_dir() and not own.is_dir() and _has_checkpoint(whole):
+        raise ConfigError(
+            f"{whole} keeps an interrupted training of other data, another split or another seed",
+            hint="use those again to go on from it, write to another place, or delete it to begin anew",
+        )
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    return any(folder.glob(CHECKPOINTS))
