@@ -42,9 +42,9 @@ class VectorScorer(ItemComparer[Settings]):
         return encoded(histories, self._item_vectors, encode=self._encode, max_length=self._max_length)
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
-        """(H, K) how far each score falls without the item at each place; asked for the newest places only, 0 for the older ones."""
+        """(H, K) how far each score falls without the item at each place, wherever it stands; 0 for all but the newest places."""
         first = max(0, len(history) - MAX_OCCLUDED)
-        without = [np.delete(history, place) for place in range(first, len(history))]
+        without = [history[history != history[place]] for place in range(first, len(history))]
         scores = self.user_vectors([history, *without]) @ self._item_vectors[item_rows].T
         drops = np.zeros((len(history), len(item_rows)), dtype=np.float32)
         drops[first:] = scores[0] - scores[1:]

@@ -1,0 +1,238 @@
+"""Sequential: ONNX says what torch says, seeds and kills change nothing, and every refusal says what to do."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.recommenders.data import dataset_of
+
+from leanrec.artifact import Artifact
+from leanrec.data.catalogue import Catalogue
+from leanrec.data.dataset import Dataset
+from leanrec.data.query import Query
+from leanrec.data.split import Split, split_leave_one_out
+from leanrec.data.world import World, WorldConfig
+from leanrec.errors import ConfigError, DataError
+from leanrec.explaining.attribution import explain
+from leanrec.recommenders.building import build, opener
+from leanrec.recommenders.bundled import Bundled
+from leanrec.recommenders.protocol import GivesInfluences, LearnsFromValidation, SimilarItems
+from leanrec.recommenders.sequential import Sequential
+from leanrec.training.run import Run
+
+MAX_LENGTH = 6
+ENCODER: dict[str, Any] = {"width": 8, "max_length": MAX_LENGTH, "num_layers": 1}
+TRAINING: dict[str, Any] = {"max_epochs": 2, "warmup_epochs": 0, "tokens": 48, "learning_rate": 0.01, "validate_every": 1, "device": "cpu"}
+BLOCKS = ("transformer", "hstu", "gated", "frequency", "gru", "convolution")
+UNKNOWN = "nobody sells this"
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.recommenders.test_sequential import sequential, world_split
+from leanrec.training.run import Run
+
+class KillAt:
+    def before_step(self, context): pass
+    def after_backward(self, context): pass
+    def after_step(self, context):
+        if context.step == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+split = world_split()
+sequential(training={"checkpoint_steps": 1}).fit(split.train, valid=split.valid, run=Run(folder=Path(sys.argv[1]), hooks=(KillAt(),)))
+"""
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from leanrec.errors import MissingExtraError
+from leanrec.recommenders.building import build
+try:
+    build("sequential")
+except MissingExtraError as error:
+    print(error)
+"""
+
+
+def world_split() -> Split:
+    return split_leave_one_out(World.generate(WorldConfig(num_users=40, num_items=30, days=30), seed=3).dataset)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return world_split()
+
+
+@pytest.fixture(scope="module")
+def fitted(split: Split) -> Sequential:
+    return sequential().fit(split.train, valid=split.valid)
+
+
+def sequential(*, encoder: dict[str, Any] | None = None, training: dict[str, Any] | None = None, **others: Any) -> Sequential:
+    config = {"encoder": {**ENCODER, **(encoder or {})}, "training": {**TRAINING, **(training or {})}, **others}
+    recommender = build("sequential", config)
+    assert isinstance(recommender, Sequential)
+    return recommender
+
+
+def random_queries(dataset: Dataset, *, seed: int = 0) -> list[Query]:
+    """Histories of 0 to beyond the longest that is read, two of each, items repeated, one of them unknown."""
+    rng, ids = np.random.default_rng(seed), dataset.items.ids
+    lengths = [*range(MAX_LENGTH + 4)] * 2
+    histories = [tuple(ids[row] for row in rng.choice(len(ids), size=length).tolist()) for length in lengths]
+    return [Query(history=history) for history in (*histories, (UNKNOWN,), (ids[1], UNKNOWN, ids[2]))]
+
+
+def same_answers(one: Any, other: Any, dataset: Dataset, *, rtol: float = 1e-4) -> bool:
+    queries = random_queries(dataset)
+    expected, found = one.catalogue_scores(queries), other.catalogue_scores(queries)
+    scale = float(np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, atol=rtol * scale)
+    return [answer.cold for answer in one.recommend(queries)] == [answer.cold for answer in other.recommend(queries)]
+
+
+def arrays_of(recommender: Sequential, folder: Path) -> dict[str, bytes]:
+    recommender.save(folder)
+    return {name: array.tobytes() for name, array in Artifact.open(folder).arrays.items()}
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    **{block: {"encoder": {"block": block}} for block in BLOCKS},
+    "two layers": {"encoder": {"block": "frequency", "num_layers": 2, "num_heads": 4}},
+    "sampled": {"loss": {"kind": "sampled-softmax", "num_negatives": 5}},
+    "bce": {"loss": {"kind": "bce"}},
+    "gbce": {"loss": {"kind": "gbce", "num_negatives": 4}},
+    "bpr": {"loss": {"kind": "bpr"}},
+    "cosine": {"loss": {"kind": "full-softmax", "temperature": 0.1}},
+    "hashed": {"items": {"table": "hashed", "num_buckets": 7}},
+    "low-rank": {"items": {"table": "low-rank", "rank": 3}},
+    "no attributes": {"uses_attributes": False},
+    "windows": {"older_windows": True},
+    "average": {"training": {"average": 0.9}},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_torch_the_answers_are_the_same(variant: str, split: Split, tmp_path: Path) -> None:
+    recommender = sequential(**VARIANTS[variant]).fit(split.train)
+    recommender.save(tmp_path / "saved")
+    bundled = opener("sequential").load(tmp_path / "saved")
+    assert isinstance(bundled, Bundled)
+    assert same_answers(recommender, bundled, split.train)
+    assert same_answers(recommender, Sequential.load(tmp_path / "saved"), split.train)
+
+
+def test_only_the_newest_events_are_read_and_an_empty_history_is_answered_from_popularity(fitted: Sequential, split: Split) -> None:
+    ids = split.train.items.ids
+    newest = ids[:MAX_LENGTH]
+    long, short, empty, unknown = fitted.catalogue_scores(
+        [Query(history=(*ids[10:20], *newest)), Query(history=newest), Query(), Query(history=(UNKNOWN,))]
+    )
+    assert np.array_equal(long, short)
+    assert np.array_equal(empty, unknown)
+    answers = fitted.recommend([Query(), Query(history=(UNKNOWN,)), Query(history=newest)], k=3)
+    assert [answer.cold for answer in answers] == [True, True, False]
+    assert {item.source for item in answers[0].items} == {"popularity"}
+
+
+def test_unknown_items_of_a_history_are_passed_over(fitted: Sequential, split: Split) -> None:
+    one, other = split.train.items.ids[:2]
+    scores = fitted.catalogue_scores([Query(history=(one, UNKNOWN, other)), Query(history=(one, other))])
+    assert np.array_equal(scores[0], scores[1])
+
+
+def test_settled_it_trains_as_long_as_validation_found_best(fitted: Sequential, split: Split) -> None:
+    assert isinstance(fitted, LearnsFromValidation)
+    again = fitted.settled().fit(split.train)
+    assert again.training.best_epoch == fitted.training.best_epoch
+    assert same_answers(fitted, again, split.train, rtol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(fitted: Sequential, split: Split, tmp_path: Path) -> None:
+    first = arrays_of(fitted, tmp_path / "first")
+    assert arrays_of(sequential().fit(split.train, valid=split.valid), tmp_path / "again") == first
+    assert arrays_of(sequential().fit(split.train, valid=split.valid, run=Run(seed=1)), tmp_path / "other") != first
+
+
+def test_killed_and_fitted_again_it_has_the_same_bits(fitted: Sequential, split: Split, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(root), os.environ.get("PYTHONPATH", "")))}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "run"), str(fitted.training.steps - 3)]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (tmp_path / "run" / "checkpoint").is_dir()
+    resumed = sequential(training={"checkpoint_steps": 1}).fit(split.train, valid=split.valid, run=Run(folder=tmp_path / "run"))
+    assert '"resume"' in (tmp_path / "run" / "journal.jsonl").read_text()
+    assert not (tmp_path / "run" / "checkpoint").exists()
+    assert arrays_of(resumed, tmp_path / "resumed") == arrays_of(fitted, tmp_path / "whole")
+
+
+def test_a_catalogue_of_ids_alone_and_one_with_attributes_are_learned_from(split: Split) -> None:
+    bare = Catalogue(frame=split.train.catalogue.frame.select("item_id"))
+    attributed = Catalogue(frame=bare.frame.with_columns(pl.Series("colour", ["red", "blue"] * (len(bare.frame) // 2))))
+    plain = sequential().fit(replace(split.train, catalogue=bare))
+    same = sequential(uses_attributes=False).fit(replace(split.train, catalogue=bare))
+    coloured = sequential().fit(replace(split.train, catalogue=attributed))
+    queries = random_queries(split.train)
+    assert np.array_equal(plain.catalogue_scores(queries), same.catalogue_scores(queries))
+    assert not np.array_equal(plain.catalogue_scores(queries), coloured.catalogue_scores(queries))
+
+
+def test_older_windows_learn_from_more_tokens(split: Split) -> None:
+    newest, everything = (sequential(older_windows=windows)._batches(split.train, Run()) for windows in (False, True))
+    assert everything.num_tokens > newest.num_tokens
+    steps = [sequential(older_windows=windows).fit(split.train).training.steps for windows in (False, True)]
+    assert steps[0] < steps[1]
+
+
+def test_histories_of_one_event_teach_nothing_and_it_says_so() -> None:
+    with pytest.raises(DataError, match="no history has two events"):
+        sequential().fit(dataset_of({"u": "a", "v": "b", "w": "c"}))
+
+
+def test_similar_items_exclude_the_item_itself(fitted: Sequential, split: Split) -> None:
+    assert isinstance(fitted, SimilarItems)
+    item_id = split.train.items.ids[4]
+    answer = fitted.similar(item_id, k=5)
+    assert len(answer.items) == 5
+    assert item_id not in answer.item_ids
+
+
+def test_influences_are_what_occlusion_finds_for_long_histories_and_repeated_items(fitted: Sequential, split: Split) -> None:
+    assert isinstance(fitted, GivesInfluences)
+    ids = split.train.items.ids
+    for history in ([3, 5, 3, 7], [1, 2, 3, 4, 5, 6, 7, 8, 2]):
+        influences = fitted.influences(np.array(history), np.array([20, 25]))
+        for column, row in enumerate((20, 25)):
+            evidence = explain(fitted, Query(history=tuple(ids[item] for item in history)), ids[row])
+            drops = {influence.item_id: influence.score_drop for influence in evidence.influences}
+            assert influences[:, column].tolist() == pytest.approx([drops[ids[item]] for item in history], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"encoder": {"widht": 8}}, "encoder.widht"),
+        ({"learning_rate": 0.1}, "learning_rate"),
+        ({"training": {"epochs": 3}}, "training.epochs"),
+        ({"encoder": {"block": "mamba"}}, "encoder.block"),
+        ({"metric": "ndgc@10"}, "ndgc"),
+    ],
+)
+def test_an_unknown_setting_is_named(config: dict[str, Any], key: str, split: Split) -> None:
+    with pytest.raises(ConfigError, match=key):
+        build("sequential", {"training": {"max_epochs": 1, "warmup_epochs": 0}, **config}).fit(split.train, valid=split.valid)
+
+
+def test_without_torch_it_says_what_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True)
+    assert "sequential needs torch" in done.stdout
+    assert "pip install 'leanrec[train]'" in done.stdout
