@@ -1,20 +1,29 @@
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
 
-from leanrec import registry
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.query import Query
 from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.world import World
 from leanrec.errors import UnknownIdError
 from leanrec.explaining.attribution import explain, with_reasons
+from leanrec.recommenders.building import build
 from leanrec.recommenders.protocol import Recommender
 from leanrec.recommenders.rules import Rules, RulesConfig
 
-GROUP = "leanrec.recommenders"
-READS_HISTORY = ("cooccurrence", "item-knn", "ease", "als", "fusion", "popularity-category")
+READS_HISTORY = ("cooccurrence", "item-knn", "ease", "als", "fusion", "popularity-category", "sequential", "fusion with sequential")
+TRAINED: dict[str, Any] = {
+    "encoder": {"width": 8, "max_length": 6, "num_layers": 1},
+    "training": {"max_epochs": 2, "warmup_epochs": 0, "tokens": 512, "learning_rate": 0.02, "device": "cpu"},
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "sequential": TRAINED,
+    "fusion": {"members": [{"name": "cooccurrence"}, {"name": "item-knn"}]},
+    "fusion with sequential": {"members": [{"name": "cooccurrence", "weight": 1.0}, {"name": "sequential", "weight": 1.0, "config": TRAINED}]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +32,7 @@ def split() -> Split:
 
 
 def fitted(name: str, split: Split) -> Recommender:
-    recommender: Recommender = registry.find(GROUP, name)().fit(split.train, valid=split.valid)
-    return recommender
+    return build(name.split(" ")[0], CONFIGS.get(name)).fit(split.train, valid=split.valid)
 
 
 def brute_force(recommender: Recommender, query: Query, item_id: str) -> dict[str, float]:
@@ -44,6 +52,20 @@ def test_the_named_item_is_the_one_whose_removal_lowers_the_score_most(name: str
             assert drops[evidence.because_of] == pytest.approx(max(drops.values()), rel=1e-4, abs=1e-6)
         else:
             assert max(drops.values()) <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["sequential", "fusion with sequential"])
+def test_long_histories_and_items_that_stand_there_twice_are_explained(name: str, split: Split) -> None:
+    recommender, ids = fitted(name, split), split.train.items.ids
+    history = (ids[9], *ids[:8], ids[9], ids[3])  # 11 events, of which the network reads 6
+    query = Query(history=history)
+    evidence, drops = explain(recommender, query, ids[20]), brute_force(recommender, query, ids[20])
+    assert [influence.item_id for influence in evidence.influences] == [*ids[:3], *ids[4:8], ids[9], ids[3]]
+    found = {influence.item_id: influence.score_drop for influence in evidence.influences}
+    assert found == pytest.approx(drops, rel=1e-4, abs=1e-6)
+    if name == "sequential":
+        assert found[ids[0]] == 0.0  # too old to be read
+        assert found[ids[9]] != 0.0
 
 
 def test_popularity_says_that_the_history_does_not_matter(split: Split) -> None:
