@@ -24,7 +24,7 @@ from leanrec.explaining.attribution import explain
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.bundled import Bundled
 from leanrec.recommenders.protocol import GivesInfluences, LearnsFromValidation, SimilarItems
-from leanrec.recommenders.sequential import Sequential
+from leanrec.recommenders.sequential import Sequential, SequentialConfig
 from leanrec.training.run import Run
 
 MAX_LENGTH = 6
@@ -230,6 +230,12 @@ def test_influences_are_what_occlusion_finds_for_long_histories_and_repeated_ite
 def test_an_unknown_setting_is_named(config: dict[str, Any], key: str, split: Split) -> None:
     with pytest.raises(ConfigError, match=key):
         build("sequential", {"training": {"max_epochs": 1, "warmup_epochs": 0}, **config}).fit(split.train, valid=split.valid)
+
+
+def test_changing_one_setting_keeps_our_defaults_of_the_others() -> None:
+    ours, changed = SequentialConfig(), SequentialConfig.parse({"training": {"max_epochs": 3}, "encoder": {"width": 32}})
+    assert changed.training == ours.training.model_copy(update={"max_epochs": 3})
+    assert changed.encoder == ours.encoder.model_copy(update={"width": 32})
 
 
 def test_without_torch_it_says_what_to_install() -> None:

@@ -1,9 +1,11 @@
 """Sequential: a network over histories that is trained to name the next item; needs torch to be fitted, and none to answer."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leanrec.artifact import Arrays
 from leanrec.config import Config
@@ -55,6 +57,16 @@ class SequentialConfig(Config):
     """What validation looks at, for early stopping."""
     max_queries: int = Field(default=10_000, ge=1)
     """Validation users that are asked after an epoch; more are sampled by the run's seed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_other_defaults(cls, settings: Any) -> Any:  # Any: the values of a TOML table
+        """Whoever changes one setting of a table keeps our defaults of the others, not those of the table's class."""
+        if not isinstance(settings, Mapping):
+            return settings
+        ours = {name: cls.model_fields[name].default.model_dump(exclude_unset=True) for name in ("encoder", "training")}
+        filled = {name: {**defaults, **settings[name]} for name, defaults in ours.items() if isinstance(settings.get(name), Mapping)}
+        return {**settings, **filled}
 
 
 class Sequential(VectorScorer[SequentialConfig]):
