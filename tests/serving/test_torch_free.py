@@ -61,7 +61,8 @@ from leanrec.serving.settings import ServerSettings
 from leanrec.serving.sqlite_store import SQLiteStore
 
 folder, place = Path(sys.argv[1]), Path(sys.argv[2])
-live = LiveState([folder], store=SQLiteStore(place / "store.sqlite3"), pipeline=PipelineConfig.parse({"diversify": {"relevance": 1.0}}), watch_seconds=1)
+by_score = PipelineConfig.parse({"diversify": {"relevance": 1.0}})
+live = LiveState([folder], store=SQLiteStore(place / "store.sqlite3"), pipeline=by_score, watch_seconds=1)
 transport = httpx.ASGITransport(create_app(live, ServerSettings(models=(folder,))))
 
 async def use():
