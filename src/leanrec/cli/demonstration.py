@@ -14,6 +14,7 @@ from leanrec.console import output
 from leanrec.data.dataset import Dataset
 from leanrec.data.sources.public import obtain
 from leanrec.evaluation.ladder_report import LadderReport
+from leanrec.recommenders.fusion import FusionConfig
 from leanrec.workflow.asking import Wishes, answer
 from leanrec.workflow.fitting import fit
 from leanrec.workflow.proving import prove, split_for
@@ -22,6 +23,8 @@ from leanrec.workflow.settings import RunSettings, SplitConfig, SplitKind
 
 SET_NAME = "movielens-100k"
 USERS = ("1", "42", "a newcomer")
+EPOCHS = 4
+"""Of the networks; by default they train up to 24, which here would take minutes."""
 
 
 def demonstrate(folder: Path, *, wheels: Path | None) -> tuple[Path, ...]:
@@ -33,12 +36,13 @@ def demonstrate(folder: Path, *, wheels: Path | None) -> tuple[Path, ...]:
     print_cleaning(cleaned.steps)
     write_inspection(cleaned, folder / "inspection.html")
     typer.echo(f"Plots of all this: {folder / 'inspection.html'}")
+    typer.echo(f"To show it all in little time, networks are trained for {EPOCHS} epochs, alone and in the fusion; leanrec fit trains up to 24")
     _head("2. Prove by time: who will do what next, newcomers included")
     by_time = _proven(dataset, "time", folder=folder).recommended
     _head("3. Prove by the next item: what those want whose history is known")
     by_next_item = _proven(dataset, "leave-one-out", folder=folder).recommended
     _head("4. Fit what was recommended to everything")
-    models = {name: fit(dataset, recommender=name, to=folder / name) for name in dict.fromkeys((by_next_item, by_time))}
+    models = {name: fit(dataset, recommender=name, settings=_settings(), to=folder / name) for name in dict.fromkeys((by_next_item, by_time))}
     _head(f"5. Recommend with {by_next_item}, with reasons")
     for user in USERS:
         print_answer(answer(models[by_next_item], [user], wishes=Wishes(k=5))[0], dataset.catalogue)
@@ -61,11 +65,18 @@ def open_page(models: tuple[Path, ...], *, port: int) -> None:
 
 
 def _proven(dataset: Dataset, kind: SplitKind, *, folder: Path) -> LadderReport:
-    settings = RunSettings(split=SplitConfig(kind=kind))
+    settings = _settings(kind)
     typer.echo("Split: " + ", ".join(f"{name} {value}" for name, value in split_for(dataset, settings).describe().items()))
     report = prove(dataset, settings=settings, to=folder / f"proof-{kind}")
     print_proof(report, folder / f"proof-{kind}")
     return report
+
+
+def _settings(kind: SplitKind = "auto") -> RunSettings:
+    """The defaults, but for shorter trainings."""
+    short = {"training": {"max_epochs": EPOCHS}}
+    members = [member.model_dump() | ({"config": short} if member.name == "sequential" else {}) for member in FusionConfig().members]
+    return RunSettings(split=SplitConfig(kind=kind), configs={"sequential": short, "fusion": {"members": members}})
 
 
 def _head(title: str) -> None:

@@ -15,7 +15,10 @@ Overrides = Annotated[
     typer.Option("--set", help="Override one setting, e.g. --set columns.user=customer or --set split.kind=leave-one-out.", show_default=False),
 ]
 CatalogueFile = Annotated[str | None, typer.Option("--catalogue", help="A file or URL that describes the items.", show_default=False)]
-Minutes = Annotated[float | None, typer.Option(help="Budget: minutes; what is foreseen to take longer is left out or refused.", show_default=False)]
+Minutes = Annotated[
+    float | None,
+    typer.Option(help="Budget: minutes of the whole command; trainings are fitted into it, what does not fit is left out or refused.", show_default=False),
+]
 Memory = Annotated[
     float | None, typer.Option(help="Budget: gigabytes of memory; what is foreseen to hold more is left out or refused.", show_default=False)
 ]
