@@ -17,7 +17,7 @@ Overrides = Annotated[
 CatalogueFile = Annotated[str | None, typer.Option("--catalogue", help="A file or URL that describes the items.", show_default=False)]
 Minutes = Annotated[
     float | None,
-    typer.Option(help="Budget: minutes of the whole command; trainings are fitted into it, what does not fit is left out or refused.", show_default=False),
+    typer.Option(help="Budget: minutes of the whole command; trainings are fitted in, what cannot be is left out or refused.", show_default=False),
 ]
 Memory = Annotated[
     float | None, typer.Option(help="Budget: gigabytes of memory; what is foreseen to hold more is left out or refused.", show_default=False)
