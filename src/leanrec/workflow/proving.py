@@ -50,6 +50,8 @@ def compete(dataset: Dataset, settings: RunSettings, *, clock: Clock, folder: Pa
     _require_known(settings)
     _point_at_repeats(dataset, settings)
     planned = plan(_foreseen(split, settings), clock, fits_to_everything=fits_to_everything)
+    for name, reason in planned.refused.items():
+        log.info("%s is left out: %s", name, reason)
     rungs = [Rung(name=name, config=settings.configs.get(name, {})) for name in settings.rungs if name not in planned.refused]
     if not rungs:
         raise BudgetError(f"the budget holds none of the rungs; {settings.rungs[0]}: {planned.refused[settings.rungs[0]]}", hint="raise the budget")
@@ -69,7 +71,8 @@ def _foreseen(split: Split, settings: RunSettings) -> Estimate:
     """What the competition will take, told before it starts."""
     num_asked = sum(min(len(split.holdout(part)), settings.max_users) for part in PARTS)
     foreseen = estimate(split.train, settings.rungs, num_asked=num_asked, configs=settings.configs)
-    log.info("%s", foreseen.describe())
+    bound = f"; the budget is {settings.budget.minutes:g} minutes" if settings.budget.minutes is not None else ""
+    log.info("%s%s", foreseen.describe(), bound)
     return foreseen
 
 
