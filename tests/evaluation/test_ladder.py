@@ -15,6 +15,7 @@ from leanrec.errors import ConfigError, DataError, MissingExtraError
 from leanrec.evaluation.ladder import Measured, Rung, choose, prove
 from leanrec.evaluation.ladder_plot import plot_pareto
 from leanrec.evaluation.ladder_report import LadderReport, RungResult
+from leanrec.metrics.report import Measure
 from leanrec.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("kinds")
@@ -183,3 +184,13 @@ def test_without_matplotlib_the_proof_is_kept_and_the_plot_names_the_extra(
 def test_what_is_no_ladder_report_is_refused() -> None:
     with pytest.raises(DataError, match="no ladder report"):
         LadderReport.from_json("{}")
+
+
+def test_the_report_says_what_each_member_of_a_fusion_is_worth(split: Split, kinds: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {"weight of ease": 1.0, "without ease ndcg@10": -0.02, "without ease ndcg@10 low": -0.03, "without ease ndcg@10 high": -0.01}
+    monkeypatch.setattr(kinds["level"], "figures", figures, raising=False)
+    report = prove(split, rungs=[Rung(name="level"), Rung(name="upwards")])
+    assert report["level"].without == {"ease": Measure(value=-0.02, low=-0.03, high=-0.01)}
+    assert report["upwards"].without == {}
+    assert "| ease | -0.0200 [-0.0300, -0.0100] |" in report.to_markdown()
+    assert LadderReport.from_json(report.to_json()) == report

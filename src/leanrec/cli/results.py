@@ -29,6 +29,10 @@ def print_proof(report: LadderReport, folder: Path | None = None) -> None:
     """The ladder with quality, interval and cost, and the verdict."""
     columns = ("rung", f"{report.metric} [95 %]", "gain over best so far", "test", "CPU-s", "MB", "disk MB", "p95 ms")
     print_table("The proof", columns, [_rung_row(result, report.metric) for result in report.results])
+    for result in report.measured:
+        if result.without:
+            rows = [(name, _interval(change, sign="+")) for name, change in result.without.items()]
+            print_table(f"What each member of {result.name} is worth", ("member", "change without it [95 %], rehearsed"), rows)
     for result in report.results:
         if result.skipped:
             typer.echo(f"skipped {result.name}: {result.skipped}")

@@ -29,6 +29,7 @@ from leanrec.metrics.ranking import FloatArray
 from leanrec.metrics.report import Cost, Report
 from leanrec.metrics.uncertainty import bootstrap_means, paired_difference
 from leanrec.recommenders.building import build
+from leanrec.recommenders.fusion_rehearsal import worth_of_members
 from leanrec.recommenders.protocol import LearnsFromValidation, Recommender
 from leanrec.training.run import Run
 
@@ -172,7 +173,8 @@ def _measure(rung: Rung, trial: Trial, *, best: Measured | None) -> Measured | R
     cost = with_answering_cost(spent.cost, fitted, trial.choosing.queries, k=LIST_LENGTH, exclude_seen=trial.exclude_seen)
     valid = _judge(fitted, trial, trial.choosing, part="valid", cost=cost)
     test = _judge(fitted, trial, trial.testing, part="test", cost=cost)
-    result = RungResult(name=rung.name, config=rung.config, valid=valid.report, test=test.report)
+    without = worth_of_members(getattr(fitted, "figures", {}))
+    result = RungResult(name=rung.name, config=rung.config, valid=valid.report, test=test.report, without=without)
     if best is not None:
         difference = paired_difference(valid.values, best.valid_values, rng=trial.run.rng())
         result = replace(result, compared_with=best.result.name, difference=difference)

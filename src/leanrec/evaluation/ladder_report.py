@@ -33,6 +33,8 @@ class RungResult:
     """The best rung so far when this one came; empty for the first."""
     difference: Measure | None = None
     """Paired difference to it on validation, in the metric that chooses."""
+    without: Mapping[str, Measure] = field(default_factory=dict)
+    """Of a fusion: name of each member -> how its rehearsed metric changes when the member is left out; empty for anything else."""
 
     @property
     def earns_its_cost(self) -> bool:
@@ -92,7 +94,12 @@ class LadderReport:
 
     def to_markdown(self) -> str:
         """The verdict, then tables of quality and cost, then what was skipped."""
-        return "\n".join([*self._verdict(), "", *self._ladder_table(), "", *self._list_table(), "", *self._small_print()]).rstrip() + "\n"
+        return (
+            "\n".join(
+                [*self._verdict(), "", *self._ladder_table(), "", *self._list_table(), "", *self._member_tables(), *self._small_print()]
+            ).rstrip()
+            + "\n"
+        )
 
     def save(self, folder: Path) -> None:
         """Write report.json, report.md, pareto.svg and pareto.png; complete or not at all.
@@ -115,7 +122,7 @@ class LadderReport:
             f"The cheapest rung that no other beats beyond the interval, by {self.metric} on validation.",
         ]
         if self.test_gain is not None:
-            lines.append(f"On the test it differs from {self.test_gain_over} by {_signed(self.test_gain)} {self.metric}.")
+            lines.append(f"On the test it differs from {self.test_gain_over} by {signed(self.test_gain)} {self.metric}.")
         return lines
 
     def _ladder_table(self) -> list[str]:
@@ -133,7 +140,7 @@ class LadderReport:
         return markdown_table(head, rows)
 
     def _quality(self, result: RungResult) -> list[str]:
-        against = "first" if result.difference is None else f"{_signed(result.difference)} to {result.compared_with}"
+        against = "first" if result.difference is None else f"{signed(result.difference)} to {result.compared_with}"
         verdict = " **better**" if result.earns_its_cost and result.difference is not None else ""
         figures = [str(report[self.metric]) if report is not None else "" for report in (result.valid, result.test)]
         return [figures[0], against + verdict, figures[1]]
@@ -144,6 +151,15 @@ class LadderReport:
         names = list(dict.fromkeys(name for report in reports for name in report.metrics))
         rows = [[report.recommender, *(_value(report, name) for name in names)] for report in reports]
         return markdown_table(["test", *names], rows)
+
+    def _member_tables(self) -> list[str]:
+        """For each fusion, what it loses without each member."""
+        lines: list[str] = []
+        for result in self.measured:
+            if result.without:
+                head = [f"what each member of {result.name} is worth", "change without it, rehearsed on validation"]
+                lines += [*markdown_table(head, [[name, signed(change)] for name, change in result.without.items()]), ""]
+        return lines
 
     def _small_print(self) -> list[str]:
         lines = [f"- skipped: {result.name}: {result.skipped}" for result in self.results if result.skipped]
@@ -172,10 +188,12 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 def _result(content: Mapping[str, Any]) -> RungResult:
     reports = {part: content[part] and Report.from_dict(content[part]) for part in ("valid", "test")}
     difference = content["difference"]
-    return RungResult(**{**content, **reports, "difference": difference and Measure(**difference)})
+    without = {name: Measure(**change) for name, change in content.get("without", {}).items()}
+    return RungResult(**{**content, **reports, "difference": difference and Measure(**difference), "without": without})
 
 
-def _signed(measure: Measure) -> str:
+def signed(measure: Measure) -> str:
+    """A difference with its sign and its interval."""
     return f"{measure.value:+.4f}" if measure.low is None else f"{measure.value:+.4f} [{measure.low:+.4f}, {measure.high:+.4f}]"
 
 

@@ -1,104 +1,85 @@
 """Fusion: a weighted sum of several recommenders, the weights fitted on validation answers."""
 
-import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from pydantic import Field
 
-from leanrec import registry
 from leanrec.artifact import Arrays, Artifact
-from leanrec.config import Config, Settings
-from leanrec.data.acts import is_act
 from leanrec.data.dataset import Dataset
-from leanrec.data.holdout import holdout_of
-from leanrec.data.ids import UNKNOWN_ROW, ItemId
+from leanrec.data.ids import ItemId
 from leanrec.data.query import Query, Recommendations
-from leanrec.errors import BudgetError, ConfigError, DataError, MissingExtraError, PlugInError
+from leanrec.errors import ConfigError
 from leanrec.features.histories import Rows
-from leanrec.metrics.accuracy import parse_metric
-from leanrec.recommenders.building import build
-from leanrec.recommenders.catalogue_scorer import CatalogueScorer
-from leanrec.recommenders.fusion_weights import fit_weights, gather_pools, on_one_scale
-from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesInfluences, GivesReasons, Recommender, SimilarItems
+from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts
+from leanrec.recommenders.fusion_config import FusionConfig
+from leanrec.recommenders.fusion_groups import Factors, popularity_groups
+from leanrec.recommenders.fusion_members import FittedMember, fit_members, open_members, save_members
+from leanrec.recommenders.fusion_pools import on_one_scale, pool_of
+from leanrec.recommenders.fusion_rehearsal import rehearse
+from leanrec.recommenders.fusion_stacking import popularity_of, restack
+from leanrec.recommenders.fusion_trees import Trees
+from leanrec.recommenders.protocol import FloatArray, GivesInfluences, GivesReasons, SimilarItems
 from leanrec.training.run import Run
 
-log = logging.getLogger(__name__)
-
-MEMBERS_FOLDER = "members"
-
-
-class Member(Config):
-    """One recommender of the sum."""
-
-    name: str
-    """Its registered name."""
-    config: Settings = Field(default_factory=dict)
-    """Its settings."""
-    weight: float | None = Field(default=None, ge=0)
-    """Its weight; given for all members or for none, in which case validation data decides."""
-    is_optional: bool = False
-    """Left out, with a line in the log, where data, budget or installation cannot feed it; otherwise that is an error."""
-
-
-class FusionConfig(Config):
-    """Who takes part, and by what the weights are chosen."""
-
-    members: tuple[Member, ...] = (
-        Member(name="cooccurrence"),
-        Member(name="ease", is_optional=True),
-        Member(name="item-knn"),
-        Member(name="popularity-category", is_optional=True),
-    )
-    """At least one. Members with likes of their own (order, taste, category) gain most from one another."""
-    metric: str = "ndcg@10"
-    """What the weights maximise on validation."""
-    max_queries: int = Field(default=5000, ge=1)
-    """Validation users that are asked while weights are fitted; more are sampled by the run's seed."""
+TREES_FILE = "trees.txt"
+"""LightGBM's own text; read and evaluated without LightGBM."""
 
 
 class Fusion(CatalogueScorer[FusionConfig]):
-    """Scores of the members on one scale, weighted and summed.
+    """Scores of the members on one scale, weighted and summed; where asked for, trees order the best candidates of each anew.
 
     Weights are fitted under the conditions of use, where the newest events of a history came after training: the members are first
     fitted without each user's newest event (a rehearsal), asked with it for the validation answers, and then fitted again on
-    everything in `train`. Without the rehearsal the weights trust the members' memory too much (docs/log.md).
+    everything in `train`, those that learn from validation with what it taught them. Without the rehearsal the weights trust the
+    members' memory too much (docs/log.md).
     """
 
     name = "fusion"
     Config = FusionConfig
 
+    _members: list[FittedMember]
+    _weights: FloatArray
+    _factors: Factors
+    _counts: Rows
+    """(N,) acts of each item; empty where neither groups nor trees ask for them."""
+    _model_text: str = ""
+
     @property
     def weights(self) -> dict[str, float]:
-        """The weight of each member by name, the heaviest at 1 when they were fitted."""
+        """The weight of each member by name, the heaviest at 1 when they were fitted; see `Member.factors` where they differ by group."""
         self.items  # noqa: B018 - raises NotFittedError
-        return {member.name: float(weight) for member, weight in zip(self._taking_part, self._weights, strict=True)}
+        return self._weights_by_name()
 
     def settled(self) -> "Fusion":
-        """An unfitted fusion of those who took part, with the fitted weights given; it needs no validation data."""
+        """An unfitted fusion of those who took part, with all that was fitted given; it needs no validation data."""
         weights = self.weights
-        kept = [member.model_copy(update={"weight": weights[member.name]}) for member in self._taking_part if weights[member.name] > 0]
-        return Fusion(self.config.model_copy(update={"members": tuple(kept)}))
+        kept = [
+            entry.member.model_copy(update={"weight": weights[entry.member.name], "factors": factors})
+            for entry, factors in zip(self._members, self._factors.of_each(), strict=True)
+            if weights[entry.member.name] > 0
+        ]
+        edges = tuple(self._factors.history_edges.tolist())
+        again = Fusion(self.config.model_copy(update={"members": tuple(kept), "history_edges": edges}))
+        again._model_text = self._model_text
+        return again
 
     def reason(self, query: Query, item_id: ItemId) -> str:
         """What a member says in words of its own, heaviest first."""
-        weighed = zip(self._weights.tolist(), self._members, strict=True)
-        talking = [(weight, member) for weight, member in weighed if weight > 0 and _keeps(type(member), GivesReasons)]
-        for _, member in sorted(talking, key=lambda pair: -pair[0]):
-            words = cast(GivesReasons, member).reason(query, item_id)
-            if words:
-                return words
+        for entry in self._heaviest_first():
+            if _keeps(type(entry.recommender), GivesReasons):
+                words = cast(GivesReasons, entry.recommender).reason(query, item_id)
+                if words:
+                    return words
         return ""
 
     def similar(self, item_id: ItemId, *, k: int = 10) -> Recommendations:
         """The items most like one, as the heaviest member that compares items has it; raises `ConfigError` when none does."""
-        for number in np.argsort(-self._weights, kind="stable").tolist():
-            member: CatalogueRecommender = self._members[number]
-            if isinstance(member, SimilarItems):
-                return member.similar(item_id, k=k)
+        for entry in self._heaviest_first():
+            if _keeps(type(entry.recommender), SimilarItems):
+                return cast(SimilarItems, entry.recommender).similar(item_id, k=k)
         raise ConfigError("no member of this fusion knows which items are alike", hint="add cooccurrence, item-knn, ease or als")
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
@@ -107,115 +88,79 @@ class Fusion(CatalogueScorer[FusionConfig]):
         Members that cannot tell are left out; the scale of the sum is bent (see `on_one_scale`), so shares are compared, not scores.
         """
         shares = np.zeros((len(history), len(item_rows)), dtype=np.float32)
-        for member, weight in zip(self._members, self._weights, strict=True):
-            if _keeps(type(member), GivesInfluences):
-                added = cast(GivesInfluences, member).influences(history, item_rows)
+        for entry, weight in zip(self._members, self._weights, strict=True):
+            if _keeps(type(entry.recommender), GivesInfluences):
+                added = cast(GivesInfluences, entry.recommender).influences(history, item_rows)
                 totals = np.abs(added).sum(axis=0)
                 shares += weight * np.divide(added, totals, out=np.zeros_like(added), where=totals > 0)
         return shares
 
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
-        given = [member.weight for member in self.config.members]
-        self._require_settings(given, valid)
-        candidates: Sequence[Member] = self.config.members
-        if valid is not None and None in given:
-            candidates = self._rehearse(train, valid=valid, run=run)
-        fitted = _fitted(candidates, train, run=run)
-        self._taking_part = [member for member, _ in fitted]
-        self._members = [recommender for _, recommender in fitted]
-        if None not in given:
-            self._weights = np.array([member.weight for member in self._taking_part], dtype=np.float32)
+        self.config.require_weighable(has_validation=valid is not None, has_trees=bool(self._model_text))
+        if self.config.is_weighted or valid is None:
+            fitted = fit_members(self.config.members, train, valid=valid, run=run)
+            weights = [entry.member.weight for entry in fitted]
+            factors = Factors.of_members([entry.member.factors for entry in fitted], history_edges=self.config.history_edges)
+            self._weights, self._factors = np.array(weights, dtype=np.float32), factors
+        else:
+            rehearsed = rehearse(self.config, train, valid=valid, run=run)
+            fitted = fit_members(rehearsed.members, train, valid=None, run=run)
+            self._weights, self._factors, self._model_text = rehearsed.weights, rehearsed.factors, rehearsed.model_text
+            self.figures |= rehearsed.figures
+        self._members = [FittedMember(member=entry.settled(), recommender=entry.recommender) for entry in fitted]
         self.figures |= {f"weight of {name}": weight for name, weight in self._weights_by_name().items()}
+        needs_counts = self._factors.num_item_groups > 1 or self._model_text
+        self._counts = act_counts(train) if needs_counts else np.zeros(0, dtype=np.int64)
+        self._prepare()
 
-    def _require_settings(self, given: Sequence[float | None], valid: Dataset | None) -> None:
-        names = [member.name for member in self.config.members]
-        if not names or len(set(names)) != len(names):
-            raise ConfigError(f"a fusion needs members, each once; found {names}", hint="name recommenders: leanrec list")
-        if None in given and any(weight is not None for weight in given):
-            raise ConfigError("a fusion has weights for some members only", hint="give all weights, or none and validation data")
-        if None in given and valid is None:
-            raise ConfigError(
-                "a fusion fits its weights on validation data, and none was given", hint="pass valid=..., or give every member a weight"
-            )
-        if None not in given and not any(given):
-            raise ConfigError("every weight of the fusion is 0", hint="give at least one member a weight above 0")
-
-    def _rehearse(self, train: Dataset, *, valid: Dataset, run: Run) -> list[Member]:
-        """Fit on `train` without each user's newest event, set the weights by asking with it, and name those whose weight is not 0."""
-        rehearsed = _fitted(self.config.members, without_newest(train), run=run)
-        holdout = holdout_of(train, valid)
-        if len(holdout) > self.config.max_queries:
-            holdout = holdout.take(np.sort(run.rng().permutation(len(holdout))[: self.config.max_queries]))
-        metric = parse_metric(self.config.metric)
-        weights, quality = fit_weights(gather_pools([recommender for _, recommender in rehearsed], holdout), metric)
-        self.figures |= {f"rehearsed {metric.name}": quality, **{f"weight of {member.name}": 0.0 for member, _ in rehearsed}}
-        log.info("fusion weights %s give %s %.4f in rehearsal", [round(float(weight), 3) for weight in weights], metric.name, quality)
-        self._weights = weights[weights > 0]
-        return [member.model_copy(update={"is_optional": False}) for (member, _), weight in zip(rehearsed, weights, strict=True) if weight > 0]
+    def _prepare(self) -> None:
+        self._trees = Trees.of_model_text(self._model_text) if self._model_text else None
+        self._popularity, self._item_groups = popularity_of(self._counts), popularity_groups(self._counts)
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
+        lengths = np.array([len(history) for history in histories], dtype=np.int64)
         fused = np.zeros((len(queries), len(self.items)), dtype=np.float32)
-        for member, weight in zip(self._members, self._weights, strict=True):
-            if weight > 0:
-                fused += weight * on_one_scale(member.catalogue_scores(queries), histories)
+        said: list[FloatArray] = []
+        for number, (entry, weight) in enumerate(zip(self._members, self._weights, strict=True)):
+            if weight > 0 or self._trees is not None:
+                scores = on_one_scale(entry.recommender.catalogue_scores(queries), histories)
+                fused += self._factors.of_member(number, lengths, self._item_groups) * weight * scores
+                said += [scores] if self._trees is not None else []
+        if self._trees is not None:
+            for row, history in enumerate(histories):
+                fused[row] = self._restacked(self._trees, fused[row], [scores[row] for scores in said], history)
         return fused
 
+    def _restacked(self, trees: Trees, fused: FloatArray, said: Sequence[FloatArray], history: Rows) -> FloatArray:
+        pool = pool_of(said, history)
+        scores = np.stack([scores[pool] for scores in said], axis=1)
+        return restack(trees, fused, pool, scores, length=len(history), popularity=self._popularity)
+
+    def _heaviest_first(self) -> list[FittedMember]:
+        return [self._members[number] for number in np.argsort(-self._weights, kind="stable").tolist() if self._weights[number] > 0]
+
     def _weights_by_name(self) -> dict[str, float]:
-        return {member.name: float(weight) for member, weight in zip(self._taking_part, self._weights, strict=True)}
+        return {entry.member.name: float(weight) for entry, weight in zip(self._members, self._weights, strict=True)}
 
     def _save_parts(self, draft: Path) -> None:
-        for member, recommender in zip(self._taking_part, self._members, strict=True):
-            recommender.save(draft / MEMBERS_FOLDER / member.name)
+        save_members(self._members, draft)
+        if self._model_text:
+            (draft / TREES_FILE).write_text(self._model_text, encoding="utf-8")
 
     def _load_parts(self, artifact: Artifact) -> None:
-        folders = {name.split("/")[1] for name in artifact.manifest.files if name.startswith(f"{MEMBERS_FOLDER}/")}
-        self._taking_part = [member for member in self.config.members if member.name in folders]
-        self._members = [
-            _scoring_all(registry.find("leanrec.recommenders", member.name).load(artifact.folder / MEMBERS_FOLDER / member.name), member.name)
-            for member in self._taking_part
-        ]
+        self._members = open_members(artifact)
+        if self.config.combiner == "lightgbm":
+            self._model_text = artifact.file(TREES_FILE).read_text(encoding="utf-8")
+        self._prepare()
 
     def _to_arrays(self) -> Arrays:
-        return {"weights": self._weights}
+        return {"weights": self._weights, "item_acts": self._counts, **self._factors.to_arrays()}
 
     def _from_arrays(self, arrays: Arrays) -> None:
-        self._weights = arrays["weights"]
+        self._weights, self._counts, self._factors = arrays["weights"], arrays["item_acts"], Factors.from_arrays(arrays)
 
 
 @cache
 def _keeps(kind: type, door: type) -> bool:
     """Whether a class keeps a protocol; remembered, since asking a protocol is slow and every answer asks."""
     return issubclass(kind, door)
-
-
-def without_newest(train: Dataset) -> Dataset:
-    """The data set less each user's acts on the item of their newest act; users with a single item keep it."""
-    acts, items = np.flatnonzero(is_act(train)), train.column("item_row").astype(np.int64)
-    users = train.column("user_row").astype(np.int64)
-    newest = np.full(train.num_users, UNKNOWN_ROW)
-    newest[users[acts]] = items[acts]  # of several values the last stays
-    is_newest = items == newest[users]
-    has_more = np.bincount(users[~is_newest], minlength=train.num_users) > 0
-    return train.subset(~(is_newest & has_more[users]))
-
-
-def _fitted(members: Sequence[Member], train: Dataset, *, run: Run) -> list[tuple[Member, CatalogueRecommender]]:
-    """The members that could be fitted, with what they learnt."""
-    fitted: list[tuple[Member, CatalogueRecommender]] = []
-    for member in members:
-        recommender = build(member.name, member.config, where=f"members.{member.name}")
-        try:
-            fitted.append((member, _scoring_all(recommender.fit(train, run=run), member.name)))
-        except (DataError, BudgetError, MissingExtraError) as error:
-            if not member.is_optional:
-                raise
-            log.info("fusion goes without %s: %s", member.name, error.message)
-    if not fitted:
-        raise DataError("no member of the fusion could be fitted", hint="name one that needs nothing but events, such as cooccurrence")
-    return fitted
-
-
-def _scoring_all(recommender: Recommender, name: str) -> CatalogueRecommender:
-    if not isinstance(recommender, CatalogueRecommender):
-        raise PlugInError(f"{name!r} cannot score its whole catalogue at once, which a fusion needs", hint="give it `items` and `catalogue_scores`")
-    return recommender

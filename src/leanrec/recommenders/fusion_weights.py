@@ -1,138 +1,202 @@
-"""Fusion weights: bring the scores of different recommenders onto one scale, and find weights that rank validation answers high."""
+"""Fusion weights: chosen by cross-validation among ways to find them, and averaged over the folds, so that few answers do not mislead."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from leanrec.data.holdout import Holdout
 from leanrec.features.histories import Rows
 from leanrec.metrics.accuracy import Metric
-from leanrec.metrics.ranking import UNRANKED, TargetRanks
-from leanrec.recommenders.protocol import CatalogueScores, FloatArray
+from leanrec.metrics.report import Measure
+from leanrec.metrics.uncertainty import paired_difference
+from leanrec.recommenders.fusion_gradient import SmoothNDCG, climb_to_top
+from leanrec.recommenders.fusion_pools import Pools
+from leanrec.recommenders.protocol import FloatArray
 
-SHARPNESS = 1000.0
-"""How far down the scale differences still count: see `on_one_scale`."""
-POOL = 60
-"""Best items of each member that can be ranked while weights are fitted; the others hardly reach the first places."""
-BLOCK_QUERIES = 512
+Values = npt.NDArray[np.float64]
+Way = Callable[[Pools, Metric, FloatArray | None], FloatArray]
+"""How weights (M,) that add up to 1 are found for pools, from a start where one is known."""
+
+NUM_FOLDS = 5
 WEIGHTS_TRIED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 MAX_ROUNDS = 4
-MEDIAN_SAMPLE = 1000
-SMALLEST_BEST = np.float32(1e-30)
-"""Scores that differ by less than this are one."""
+MAX_STEPS = 25
+PRIOR_QUERIES = 50
+"""Queries that the prior is worth: after so many, weights stand halfway between it and what was found; from the curves of docs/log.md."""
+NEGLIGIBLE = 0.01
+"""A member below this share of the heaviest is not worth fitting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pools:
-    """For each of B queries up to P items that could be answered, with M members' scores on one scale."""
+class FittedWeights:
+    """Weights, how they were found, and what they are worth on answers that they were not fitted to."""
 
-    scores: FloatArray
-    """(B, P, M)"""
-    is_item: npt.NDArray[np.bool_]
-    """(B, P) false where a pool is shorter."""
-    is_target: npt.NDArray[np.bool_]
-    """(B, P)"""
-    num_targets: Rows
-    """(B,)"""
+    weights: FloatArray
+    """(M,) the heaviest is 1."""
+    way: str
+    """Name of the way that won; empty where nothing could be compared."""
+    folds: Rows
+    """(B,) the fold of each query."""
+    by_fold: FloatArray
+    """(F, M) weights found without each fold, shrunk."""
+    values: Values
+    """(B,) the metric of each query, by the weights found without its fold."""
 
 
-def on_one_scale(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
-    """(B, N) scores of one member, as log(1 + s x) / log(1 + s) of x, mostly in [0, 1], s = 1000.
+def fit_weights(pools: Pools, metric: Metric, *, rng: np.random.Generator) -> FittedWeights:
+    """Weights that rank the answers of queries high that they were not fitted to.
 
-    x is the distance above the median of the row over that of the best item that is not in the history (`seen`), whose items may pass
-    1; what lies below the median is 0. A sum of logarithms is a product: an item that several members like passes one that a single member loves.
+    Every way is tried without each fifth of the queries and judged on that fifth; the best one's five weights are averaged. What each
+    finds is shrunk towards weights in proportion to what the members are worth alone: a hundred users mislead (docs/log.md).
     """
-    scaled = scores - np.median(scores[:, :: max(1, scores.shape[1] // MEDIAN_SAMPLE)], axis=1, keepdims=True)
-    np.maximum(scaled, 0.0, out=scaled)
-    best = np.array([_best_unseen(row, rows) for row, rows in zip(scaled, seen, strict=True)], dtype=np.float32)[:, None]
-    best = np.where(best > SMALLEST_BEST, best, np.maximum(scaled.max(axis=1, keepdims=True), SMALLEST_BEST))
-    scaled *= SHARPNESS / best
-    np.log1p(scaled, out=scaled)
-    scaled /= np.float32(np.log1p(SHARPNESS))
-    return scaled
+    num_members, folds = pools.num_members, _folds(len(pools), rng)
+    if num_members == 1 or folds.max(initial=0) == 0:
+        weights = np.ones(num_members, dtype=np.float32)
+        alike = weights[None, :] / np.float32(num_members)
+        return FittedWeights(weights=weights, way="", folds=folds, by_fold=alike, values=pools.quality(pools.scores @ weights, metric))
+    judged = {name: np.zeros(len(pools)) for name in WAYS}
+    found: dict[str, list[FloatArray]] = {name: [] for name in WAYS}
+    for rest, held in _parts(folds):
+        seen, asked = pools.take(rest), pools.take(held)
+        prior = _prior(seen, metric)
+        for name, raw in _all_ways(seen, metric).items():
+            weights = _shrunk(raw, prior, num_queries=len(seen))
+            found[name].append(weights)
+            judged[name][held] = asked.quality(asked.scores @ weights, metric)
+    way = max(WAYS, key=lambda name: float(judged[name].mean()))
+    by_fold = np.stack(found[way])
+    return FittedWeights(weights=_heaviest_is_one(by_fold.mean(axis=0)), way=way, folds=folds, by_fold=by_fold, values=judged[way])
 
 
-def gather_pools(members: Sequence[CatalogueScores], holdout: Holdout) -> Pools:
-    """What the members say about the best items of each and about the answers, history left out."""
-    parts = []
-    for start in range(0, len(holdout), BLOCK_QUERIES):
-        block = holdout.take(range(start, min(len(holdout), start + BLOCK_QUERIES)))
-        parts += _pools_of_block(members, block)
-    width = max(len(columns) for columns, _ in parts)
-    scores = np.zeros((len(parts), width, len(members)), dtype=np.float32)
-    is_item, is_target = np.zeros((2, len(parts), width), dtype=np.bool_)
-    for row, (columns, values) in enumerate(parts):
-        scores[row, : len(columns)] = values
-        is_item[row, : len(columns)] = True
-        is_target[row, : len(columns)] = np.isin(columns, holdout.targets[row])
-    return Pools(scores=scores, is_item=is_item, is_target=is_target, num_targets=holdout.num_targets)
+def changes_without(pools: Pools, metric: Metric, fitted: FittedWeights, *, rng: np.random.Generator) -> list[Measure]:
+    """For each member, how the metric changes when it is left out and the other weights are fitted again in the same way.
 
-
-def fit_weights(pools: Pools, metric: Metric) -> tuple[FloatArray, float]:
-    """Weights (M,) that maximise the mean of the metric, and that mean.
-
-    Coordinate ascent from the best single member over a fixed set of weights: the metric has steps, not slopes, and the likelihood
-    that has slopes fits the bottom of the lists (docs/log.md).
+    Paired over queries, each judged by weights that were fitted without its fold; the pools still hold what the member brought in.
     """
-    num_members = pools.scores.shape[2]
-    singles = [_quality(pools, np.eye(num_members, dtype=np.float32)[member], metric) for member in range(num_members)]
-    weights, best = np.eye(num_members, dtype=np.float32)[int(np.argmax(singles))], max(singles)
+    if pools.num_members == 1 or not fitted.way:
+        return []
+    changes = []
+    for member in range(pools.num_members):
+        rest = pools.only(np.arange(pools.num_members) != member)
+        values = np.zeros(len(pools))
+        for number, (kept, held) in enumerate(_parts(fitted.folds)):
+            start = np.delete(fitted.by_fold[number], member)
+            seen = rest.take(kept)
+            raw = WAYS[fitted.way](seen, metric, start if start.any() else None)
+            weights = _shrunk(raw, _prior(seen, metric), num_queries=len(seen))
+            asked = rest.take(held)
+            values[held] = asked.quality(asked.scores @ weights, metric)
+        changes.append(paired_difference(values, fitted.values, rng=rng))
+    return changes
+
+
+def _all_ways(pools: Pools, metric: Metric) -> dict[str, FloatArray]:
+    """What each way finds; the later ones start where the earlier ones arrived."""
+    single = _single(pools, metric, None)
+    ascended = _ascent(pools, metric, single)
+    return {"single": single, "halfway": _between(single, ascended), "ascent": ascended, "gradient": _gradient(pools, metric, ascended)}
+
+
+def _single(pools: Pools, metric: Metric, start: FloatArray | None) -> FloatArray:  # noqa: ARG001 - there is nowhere to start
+    """The best member alone."""
+    each = np.eye(pools.num_members, dtype=np.float32)
+    best: FloatArray = max(each, key=lambda weights: _mean_quality(pools, weights, metric))
+    return best
+
+
+def _ascent(pools: Pools, metric: Metric, start: FloatArray | None) -> FloatArray:
+    """Coordinate ascent on the metric itself over a fixed set of weights, from the best single member when no start is given."""
+    weights = _heaviest_is_one(_single(pools, metric, None) if start is None else start)
+    best = _mean_quality(pools, weights, metric)
     for _ in range(MAX_ROUNDS):
         before = best
-        for member in range(num_members):
+        for member in range(pools.num_members):
             weights, best = _best_along(pools, weights, member, best, metric)
         if best == before:
             break
-    return weights / weights.max(), best
+    ascended: FloatArray = weights / weights.sum()
+    return ascended
 
 
-def _best_unseen(scaled: FloatArray, seen: Rows) -> float:
-    kept = scaled[seen]
-    scaled[seen] = 0.0
-    best = float(scaled.max())
-    scaled[seen] = kept
-    return best
+def _halfway(pools: Pools, metric: Metric, start: FloatArray | None) -> FloatArray:
+    """Between the best member alone and where coordinate ascent arrives: half of the way, so half of the noise."""
+    return _between(_single(pools, metric, None), _ascent(pools, metric, start))
+
+
+def _gradient(pools: Pools, metric: Metric, start: FloatArray | None) -> FloatArray:
+    """Up the slopes of a smooth NDCG, from where coordinate ascent arrives when no start is given."""
+    smooth = SmoothNDCG.of_pools(pools, k=cut_of(metric))
+
+    def objective(point: Values) -> tuple[float, Values]:
+        total = point.sum() + 1e-9
+        weights = (point / total).astype(np.float32)
+        value, slopes = smooth.climb(pools.scores @ weights)
+        of_weights = np.einsum("bp,bpm->m", slopes, pools.scores).astype(np.float64)
+        return value, (of_weights - of_weights @ weights) / total
+
+    begin = _ascent(pools, metric, None) if start is None else start
+    top = climb_to_top(objective, begin.astype(np.float64) / begin.sum(), lowest=0.0, max_steps=MAX_STEPS)
+    climbed: FloatArray = (top / top.sum()).astype(np.float32)
+    return climbed
+
+
+WAYS: dict[str, Way] = {"single": _single, "halfway": _halfway, "ascent": _ascent, "gradient": _gradient}
+"""Simplest first: of equally good ones the first wins."""
+
+
+def _prior(pools: Pools, metric: Metric) -> FloatArray:
+    """(M,) weights in proportion to the metric of each member alone."""
+    alone = np.array([_mean_quality(pools, weights, metric) for weights in np.eye(pools.num_members, dtype=np.float32)], dtype=np.float32)
+    alone += np.finfo(np.float32).tiny
+    prior: FloatArray = alone / alone.sum()
+    return prior
+
+
+def _shrunk(weights: FloatArray, prior: FloatArray, *, num_queries: int) -> FloatArray:
+    """Both add up to 1; the fewer queries, the nearer to the prior."""
+    shrunk: FloatArray = ((num_queries * weights + PRIOR_QUERIES * prior) / (num_queries + PRIOR_QUERIES)).astype(np.float32)
+    return shrunk
+
+
+def _between(one: FloatArray, other: FloatArray) -> FloatArray:
+    middle: FloatArray = (one + other) / np.float32(2.0)
+    return middle
+
+
+def cut_of(metric: Metric) -> int:
+    """How many places the metric looks at."""
+    k: int = getattr(metric, "k", 10)
+    return k
 
 
 def _best_along(pools: Pools, weights: FloatArray, member: int, best: float, metric: Metric) -> tuple[FloatArray, float]:
     for tried in WEIGHTS_TRIED:
         candidate = weights.copy()
         candidate[member] = tried
-        quality = _quality(pools, candidate, metric) if candidate.any() else -1.0
+        quality = _mean_quality(pools, candidate, metric) if candidate.any() else -1.0
         if quality > best:
             weights, best = candidate, quality
     return weights, best
 
 
-def _quality(pools: Pools, weights: FloatArray, metric: Metric) -> float:
-    return float(np.nanmean(metric.per_user(_ranks(pools, weights))))
+def _mean_quality(pools: Pools, weights: FloatArray, metric: Metric) -> float:
+    return float(pools.quality(pools.scores @ weights, metric).mean())
 
 
-def _ranks(pools: Pools, weights: FloatArray, depth: int = 100) -> TargetRanks:
-    """Ranks of the targets within the first `depth` places of the weighted sum; an item that ties with a target stands before it."""
-    fused = pools.scores @ weights
-    fused = np.where(pools.is_item, fused, np.float32(-np.inf))
-    fused -= np.float32(1e-6) * pools.is_target
-    depth = min(depth, fused.shape[1])
-    first = np.argpartition(-fused, depth - 1, axis=1)[:, :depth]
-    order = np.argsort(-np.take_along_axis(fused, first, axis=1), axis=1, kind="stable")
-    hits = np.take_along_axis(pools.is_target, np.take_along_axis(first, order, axis=1), axis=1)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(pools.num_targets)])
-    ranks = np.full(int(offsets[-1]), UNRANKED)
-    queries, places = np.nonzero(hits)
-    ranks[offsets[queries] + (np.cumsum(hits, axis=1)[queries, places] - 1)] = places + 1
-    return TargetRanks(ranks=ranks, offsets=offsets)
+def _heaviest_is_one(weights: FloatArray) -> FloatArray:
+    scaled: FloatArray = (weights / weights.max()).astype(np.float32)
+    scaled[scaled < NEGLIGIBLE] = 0.0
+    return scaled
 
 
-def _pools_of_block(members: Sequence[CatalogueScores], block: Holdout) -> list[tuple[Rows, FloatArray]]:
-    """For each query of the block the item rows of its pool (p,) and the members' scores of them (p, M)."""
-    seen = [members[0].items.known_rows(query.history) for query in block.queries]
-    scaled = [on_one_scale(member.catalogue_scores(block.queries), seen) for member in members]
-    pools = []
-    for row, rows in enumerate(seen):
-        best = [np.argpartition(-scores[row], min(POOL, scores.shape[1]) - 1)[:POOL] for scores in scaled]
-        columns = np.setdiff1d(np.concatenate([*best, block.targets[row]]), rows)
-        pools.append((columns, np.stack([scores[row, columns] for scores in scaled], axis=1)))
-    return pools
+def _folds(num_queries: int, rng: np.random.Generator) -> Rows:
+    """(B,) the fold of each query, all of nearly one size."""
+    folds: Rows = rng.permutation(num_queries) % min(NUM_FOLDS, max(1, num_queries))
+    return folds
+
+
+def _parts(folds: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """For each fold the queries outside and inside of it."""
+    for number in range(int(folds.max()) + 1):
+        yield np.flatnonzero(folds != number), np.flatnonzero(folds == number)

@@ -19,7 +19,7 @@ from leanrec.data.acts import is_act
 from leanrec.data.dataset import Dataset
 from leanrec.errors import MissingExtraError
 from leanrec.recommenders.building import build
-from leanrec.recommenders.fusion import FusionConfig, Member
+from leanrec.recommenders.fusion_config import FusionConfig, Member
 from leanrec.recommenders.linear import closed_form_bytes
 
 REFERENCE_GEMM_SECONDS = 0.0025
