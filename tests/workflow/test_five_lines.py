@@ -107,3 +107,22 @@ def test_declared_repeats_are_recommended_again_and_undeclared_ones_are_pointed_
     habits = leanrec.fit(groceries, settings=leanrec.RunSettings(rungs=("cooccurrence",), split={"includes_repeats": True}))
     assert set(habits.history("u1")) & set(leanrec.recommend(habits, "u1").item_ids)
     assert not set(habits.history("u1")) & set(leanrec.recommend(habits, "u1", exclude_seen=True).item_ids)
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it raises
+import leanrec
+from leanrec.data.world import World, WorldConfig
+dataset = World.generate(WorldConfig(num_users=40, num_items=25)).dataset
+settings = leanrec.RunSettings(rungs=("popularity", "sequential", "fusion"), configs={"sequential": {"training": {"max_epochs": 1}}})
+report = leanrec.prove(dataset, settings=settings)
+print([(result.name, result.skipped) for result in report.results])
+"""
+
+
+def test_without_torch_the_network_is_skipped_with_what_to_install_and_the_fusion_goes_without() -> None:
+    printed = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True).stdout
+    assert "('popularity', '')" in printed
+    assert "('sequential', \"sequential needs torch, which is not installed; pip install 'leanrec[train]'\")" in printed
+    assert "('fusion', '')" in printed
