@@ -14,7 +14,7 @@ from leanrec.console import output
 from leanrec.data.dataset import Dataset
 from leanrec.data.sources.public import obtain
 from leanrec.evaluation.ladder_report import LadderReport
-from leanrec.recommenders.fusion import FusionConfig
+from leanrec.recommenders.fusion_config import FusionConfig
 from leanrec.workflow.asking import Wishes, answer
 from leanrec.workflow.fitting import fit
 from leanrec.workflow.proving import prove, split_for
