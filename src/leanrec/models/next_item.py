@@ -22,7 +22,7 @@ class NextItemNetwork(nn.Module):
         self.is_cosine = is_cosine
 
     def item_vectors(self) -> Tensor:
-        """(N, D)"""
+        """(N, D): what every item is, read and scored alike."""
         vectors: Tensor = self.items()
         return functional.normalize(vectors, dim=1) if self.is_cosine else vectors
 
