@@ -15,7 +15,7 @@ from leanrec.data.world import World
 from leanrec.errors import ArtifactError, BudgetError, ConfigError, MissingExtraError
 from leanrec.recommenders.cooccurrence import Cooccurrence
 from leanrec.recommenders.fusion import Fusion
-from leanrec.recommenders.fusion_config import FusionConfig
+from leanrec.recommenders.fusion_config import FusionConfig, Member
 from leanrec.recommenders.fusion_groups import popularity_groups
 from leanrec.recommenders.fusion_members import without_newest
 from leanrec.recommenders.fusion_pools import on_one_scale
@@ -23,6 +23,8 @@ from leanrec.recommenders.fusion_rehearsal import worth_of_members
 from leanrec.recommenders.popularity import Popularity
 from leanrec.training.run import Run
 
+QUICK = tuple(Member(name=name) for name in ("cooccurrence", "ease", "item-knn", "popularity-category"))
+"""Members that are fitted in no time and answer to the last digit alike wherever they run."""
 HISTORIES = {"u": "abc", "v": "abd", "w": "acd", "x": "be"}
 
 
@@ -66,7 +68,7 @@ def test_the_rehearsal_leaves_out_the_item_of_the_newest_act() -> None:
 
 def test_weights_are_fitted_on_validation_and_kept(tmp_path: Path) -> None:
     split = split_leave_one_out(World.generate(seed=0).dataset)
-    fusion = Fusion().fit(split.train, valid=split.valid)
+    fusion = Fusion(FusionConfig(members=QUICK)).fit(split.train, valid=split.valid)
     assert max(fusion.weights.values()) == 1.0
     assert 0.0 < fusion.figures["rehearsed ndcg@10"] <= 1.0
     fusion.save(tmp_path / "fusion")
@@ -76,7 +78,7 @@ def test_weights_are_fitted_on_validation_and_kept(tmp_path: Path) -> None:
 
 def test_a_settled_fusion_needs_no_validation_and_answers_alike() -> None:
     split = split_leave_one_out(World.generate(seed=0).dataset)
-    fusion = Fusion().fit(split.train, valid=split.valid)
+    fusion = Fusion(FusionConfig(members=QUICK)).fit(split.train, valid=split.valid)
     again = fusion.settled().fit(split.train)
     queries = split.holdout("test").queries[:5]
     assert again.recommend(queries) == fusion.recommend(queries)
@@ -93,7 +95,7 @@ def test_a_member_that_was_tampered_with_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("by", ["history-length", "item-popularity", "both"])
 def test_weights_by_group_are_kept_and_settle(by: str, tmp_path: Path) -> None:
     split = split_leave_one_out(World.generate(seed=0).dataset)
-    fusion = Fusion(FusionConfig.parse({"weights_by": by})).fit(split.train, valid=split.valid)
+    fusion = Fusion(FusionConfig.parse({"members": QUICK, "weights_by": by})).fit(split.train, valid=split.valid)
     queries = split.holdout("test").queries[:5]
     answers = fusion.recommend(queries)
     fusion.save(tmp_path / "fusion")
@@ -164,9 +166,9 @@ def test_an_optional_member_that_is_not_installed_is_left_out(monkeypatch: pytes
 
 def test_a_fusion_tells_what_each_member_is_worth() -> None:
     split = split_leave_one_out(World.generate(seed=0).dataset)
-    fusion = Fusion().fit(split.train, valid=split.valid)
+    fusion = Fusion(FusionConfig(members=QUICK)).fit(split.train, valid=split.valid)
     worth = worth_of_members(fusion.figures)
-    assert set(worth) == {member.name for member in FusionConfig().members}
+    assert set(worth) == {member.name for member in QUICK}
     assert all(measure.low <= measure.value <= measure.high for measure in worth.values() if measure.low is not None and measure.high is not None)
     assert worth_of_members(Popularity().fit(split.train).figures) == {}
 

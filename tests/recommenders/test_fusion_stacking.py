@@ -11,11 +11,12 @@ from leanrec.data.split import split_leave_one_out
 from leanrec.data.world import World
 from leanrec.errors import ArtifactError, MissingExtraError
 from leanrec.recommenders.fusion import Fusion
-from leanrec.recommenders.fusion_config import FusionConfig
+from leanrec.recommenders.fusion_config import FusionConfig, Member
 from leanrec.recommenders.fusion_stacking import features_of, in_order_of
 from leanrec.recommenders.fusion_trees import Trees
 
-STACKED = FusionConfig(combiner="lightgbm")
+MEMBERS = tuple(Member(name=name) for name in ("cooccurrence", "item-knn", "popularity-category"))
+STACKED = FusionConfig(members=MEMBERS, combiner="lightgbm")
 
 
 def test_numpy_trees_predict_as_lightgbm_does() -> None:

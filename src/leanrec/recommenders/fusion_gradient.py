@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from leanrec.features.histories import Rows
 from leanrec.recommenders.fusion_pools import BLOCK_TARGETS, Pools
@@ -73,6 +72,7 @@ class SmoothNDCG:
 
 def climb_to_top(objective: Callable[[Values], tuple[float, Values]], start: Values, *, lowest: float | None, max_steps: int) -> Values:
     """The point that L-BFGS-B reaches from `start`, each coordinate at least `lowest`; `objective` gives value and slopes."""
+    from scipy.optimize import minimize  # here, because a server loads this file and never climbs
 
     def falling(point: Values) -> tuple[float, Values]:
         value, slopes = objective(point)
