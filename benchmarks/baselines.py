@@ -28,6 +28,8 @@ from rows import BenchmarkRow, write_rows
 
 DATASETS = ("amazon14-beauty", "amazon14-toys")
 IDS_ONLY = [{"name": "cooccurrence"}, {"name": "ease"}, {"name": "item-knn"}]
+CLASSIC = [*IDS_ONLY, {"name": "popularity-category", "is_optional": True}]
+"""The fusion without a network; with one it stands in `accuracy.py`."""
 CASES: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "popularity": ("popularity", {}, ""),
     "popularity-category": ("popularity-category", {}, "cosine of categories"),
@@ -38,7 +40,7 @@ CASES: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "als": ("als", {}, "implicit; folds the query's history in"),
     "bpr": ("bpr", {}, "implicit; vectors of known users"),
     "fusion-ids": ("fusion", {"members": IDS_ONLY}, "cooccurrence + ease + item-knn"),
-    "fusion": ("fusion", {}, "cooccurrence + ease + item-knn + popularity-category"),
+    "fusion": ("fusion", {"members": CLASSIC}, "cooccurrence + ease + item-knn + popularity-category"),
 }
 METRICS = ("recall@10", "ndcg@10", "mrr@10")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

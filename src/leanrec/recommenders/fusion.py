@@ -17,7 +17,7 @@ from leanrec.recommenders.catalogue_scorer import CatalogueScorer, act_counts
 from leanrec.recommenders.fusion_config import FusionConfig
 from leanrec.recommenders.fusion_groups import Factors, popularity_groups
 from leanrec.recommenders.fusion_members import FittedMember, fit_members, open_members, save_members
-from leanrec.recommenders.fusion_pools import on_one_scale, pool_of
+from leanrec.recommenders.fusion_pools import pool_of, scaled_scores
 from leanrec.recommenders.fusion_rehearsal import rehearse
 from leanrec.recommenders.fusion_stacking import popularity_of, restack
 from leanrec.recommenders.fusion_trees import Trees
@@ -85,7 +85,7 @@ class Fusion(CatalogueScorer[FusionConfig]):
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) what each place of the history is worth to each score: its share of what the members would lose, times their weights.
 
-        Members that cannot tell are left out; the scale of the sum is bent (see `on_one_scale`), so shares are compared, not scores.
+        Members that cannot tell are left out; the scale of the sum is bent (see `scaled_scores`), so shares are compared, not scores.
         """
         shares = np.zeros((len(history), len(item_rows)), dtype=np.float32)
         for entry, weight in zip(self._members, self._weights, strict=True):
@@ -123,7 +123,7 @@ class Fusion(CatalogueScorer[FusionConfig]):
         said: list[FloatArray] = []
         for number, (entry, weight) in enumerate(zip(self._members, self._weights, strict=True)):
             if weight > 0 or self._trees is not None:
-                scores = on_one_scale(entry.recommender.catalogue_scores(queries), histories)
+                scores = scaled_scores(entry.recommender, queries, histories)
                 fused += self._factors.of_member(number, lengths, self._item_groups) * weight * scores
                 said += [scores] if self._trees is not None else []
         if self._trees is not None:

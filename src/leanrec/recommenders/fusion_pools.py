@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leanrec.data.holdout import Holdout
+from leanrec.data.query import Query
 from leanrec.features.histories import Rows
 from leanrec.metrics.accuracy import Metric
 from leanrec.metrics.ranking import FloatArray as Values
@@ -84,6 +85,17 @@ class Pools:
         return TargetRanks(ranks=ranks, offsets=offsets)
 
 
+def scaled_scores(member: CatalogueScores, queries: Sequence[Query], seen: Sequence[Rows]) -> FloatArray:
+    """(B, N) what a member says, on the scale of all members; logits (`scores_are_logits`) are made shares of the best first.
+
+    Without that a network's logits, which are logarithms already, would be bent a second time.
+    """
+    scores = member.catalogue_scores(queries)
+    if getattr(member, "scores_are_logits", False):
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return on_one_scale(scores, seen)
+
+
 def on_one_scale(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
     """(B, N) scores of one member, as log(1 + s x) / log(1 + s) of x, mostly in [0, 1], s = 1000.
 
@@ -145,7 +157,7 @@ def gather_pools(members: Sequence[CatalogueScores], holdout: Holdout) -> Pools:
 
 def _pools_of_block(members: Sequence[CatalogueScores], block: Holdout, seen: Sequence[Rows]) -> list[tuple[Rows, Rows, FloatArray]]:
     """For each query of the block the item rows of its pool (p,), answers included, those found by members, and all scores (p, M)."""
-    scaled = [on_one_scale(member.catalogue_scores(block.queries), seen) for member in members]
+    scaled = [scaled_scores(member, block.queries, seen) for member in members]
     pools = []
     for query, history in enumerate(seen):
         best = pool_of([scores[query] for scores in scaled], history)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class VectorScorer(ItemComparer[Settings]):
     The child sets `_item_vectors` (N, D) float32 and `_max_length`, the newest events of a history that it reads.
     """
 
+    scores_are_logits: ClassVar[bool] = True
+    """Scores are logarithms of odds, up to a constant for each query: what the losses of networks make of them."""
     _item_vectors: FloatArray
     _max_length: int
 
