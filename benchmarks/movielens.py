@@ -20,7 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 SPLITS: tuple[SplitKind, ...] = ("time", "leave-one-out")
 SEED = 0
-RUNGS = ("popularity", "popularity-recent", "popularity-category", "cooccurrence", "item-knn", "ease", "biased-mf", "bpr", "als", "fusion")
+RUNGS = (
+    "popularity",
+    "popularity-recent",
+    "popularity-category",
+    "cooccurrence",
+    "item-knn",
+    "ease",
+    "biased-mf",
+    "bpr",
+    "als",
+    "sequential",
+    "fusion",
+)
 
 
 def main() -> None:
