@@ -31,7 +31,7 @@ SAME_SIZE: Table = {"uses_attributes": False, "encoder": {"block": "transformer"
 """Width 64, two blocks, the last 50 items, ids only, the softmax over all items: what the peers' SASRec is."""
 OURS: Mapping[str, Table] = {"same size": SAME_SIZE, "default settings": {}}
 RUNNERS = {"RecTools": ("rectools", "rectools_sasrec.py"), "RecBole": ("recbole", "recbole_sasrec.py")}
-FRACTION = 0.25
+FRACTION = 0.1
 """The part of a peer's pass that is timed in each round; all its batches have one padded shape, so it is scaled up."""
 NUM_ROUNDS = 3
 DATASETS: Mapping[str, tuple[str, Table]] = {"beauty": ("amazon14-beauty", {}), "ml-1m": ("ml-1m", dict(LONG_HISTORIES))}
