@@ -34,6 +34,7 @@ RUNNERS = {"RecTools": ("rectools", "rectools_sasrec.py"), "RecBole": ("recbole"
 FRACTION = 0.1
 """The part of a peer's pass that is timed in each round; all its batches have one padded shape, so it is scaled up."""
 NUM_ROUNDS = 3
+WAY_CASES = ("way, peer", "way, leanrec", "time_to_peer_quality")
 DATASETS: Mapping[str, tuple[str, Table]] = {"beauty": ("amazon14-beauty", {}), "ml-1m": ("ml-1m", dict(LONG_HISTORIES))}
 
 
@@ -42,7 +43,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pass-of", choices=tuple(OURS), help="train two passes and print the CPU-seconds of the second")
     parser.add_argument("--way-to", nargs=2, metavar=("DATASET", "NDCG"), help="train until validation is as good and print the way")
+    parser.add_argument("--again", choices=tuple(DATASETS), help="a trajectory has grown: measure the way to its quality again, keep all other rows")
     arguments = parser.parse_args()
+    if arguments.again is not None:
+        dataset = DATASETS[arguments.again][0]
+        kept = [row for row in read_rows("training_speed", RESULTS) if row.dataset != dataset or row.case not in WAY_CASES]
+        write_rows("training_speed", [*kept, *quality_rows([arguments.again])], RESULTS)
+        return
     if arguments.pass_of is not None:
         print(json.dumps(our_pass(OURS[arguments.pass_of])))
         return
@@ -82,10 +89,11 @@ def pass_rows() -> list[BenchmarkRow]:
     return rows
 
 
-def quality_rows() -> list[BenchmarkRow]:
+def quality_rows(keys: Sequence[str] = tuple(DATASETS)) -> list[BenchmarkRow]:
     """CPU-seconds of training to the best validation NDCG@10 that RecTools' recipe reached, and of ours to the same."""
     rows = []
-    for key, (dataset, _) in DATASETS.items():
+    for key in keys:
+        dataset = DATASETS[key][0]
         path = RESULTS / "peers" / f"rectools-{key}.json"
         if not path.is_file():
             print(f"no trajectory of RecTools on {dataset}: run benchmarks/peers/rectools_sasrec.py --trajectory --dataset {key}", file=sys.stderr)
