@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from tests.recommenders.data import dataset_of
 
 from leanrec.artifact import Artifact
@@ -25,6 +26,7 @@ from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.bundled import Bundled
 from leanrec.recommenders.protocol import GivesInfluences, LearnsFromValidation, SimilarItems
 from leanrec.recommenders.sequential import Sequential, SequentialConfig
+from leanrec.training.hooks import StepContext
 from leanrec.training.run import Run
 
 MAX_LENGTH = 6
@@ -49,6 +51,24 @@ class KillAt:
 split = world_split()
 sequential(training={"checkpoint_steps": 1}).fit(split.train, valid=split.valid, run=Run(folder=Path(sys.argv[1]), hooks=(KillAt(),)))
 """
+
+
+class _StopAt:
+    """Ctrl-C within a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def before_step(self, context: StepContext) -> None:
+        """Nothing yet."""
+
+    def after_backward(self, context: StepContext) -> None:
+        """Nothing yet."""
+
+    def after_step(self, context: StepContext) -> None:
+        if context.step == self.step:
+            raise KeyboardInterrupt
+
 
 WITHOUT_TORCH = """
 import sys
@@ -130,6 +150,23 @@ def test_without_torch_the_answers_are_the_same(variant: str, split: Split, tmp_
     assert same_answers(recommender, Sequential.load(tmp_path / "saved"), split.train)
 
 
+def test_with_a_temperature_scores_are_cosines_over_it(split: Split) -> None:
+    recommender = sequential(**VARIANTS["cosine"]).fit(split.train)
+    scores = recommender.catalogue_scores([query for query in random_queries(split.train) if query.history and query.history[-1] != UNKNOWN])
+    assert 1.0 < np.abs(scores).max() <= 10.0 + 1e-4
+    vectors = recommender.user_vectors([np.array([0, 1]), np.array([], dtype=np.int64)])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [10.0, 0.0], rtol=1e-5)
+
+
+@pytest.mark.gpu
+def test_fitted_on_a_graphics_card_it_answers_on_the_cpu(split: Split, tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    recommender = sequential(training={"device": "cuda"}).fit(split.train)
+    recommender.save(tmp_path / "saved")
+    assert same_answers(recommender, opener("sequential").load(tmp_path / "saved"), split.train)
+
+
 def test_only_the_newest_events_are_read_and_an_empty_history_is_answered_from_popularity(fitted: Sequential, split: Split) -> None:
     ids = split.train.items.ids
     newest = ids[:MAX_LENGTH]
@@ -184,6 +221,17 @@ def test_a_catalogue_of_ids_alone_and_one_with_attributes_are_learned_from(split
     queries = random_queries(split.train)
     assert np.array_equal(plain.catalogue_scores(queries), same.catalogue_scores(queries))
     assert not np.array_equal(plain.catalogue_scores(queries), coloured.catalogue_scores(queries))
+
+
+def test_an_interrupted_training_does_not_go_on_with_another_catalogue(split: Split, tmp_path: Path) -> None:
+    settings = {"checkpoint_steps": 1}
+    with pytest.raises(KeyboardInterrupt):
+        sequential(training=settings).fit(split.train, run=Run(folder=tmp_path / "run", hooks=(_StopAt(3),)))
+    assert (tmp_path / "run" / "checkpoint").is_dir()
+    colours = pl.Series("colour", ["red", "blue"] * (split.train.num_items // 2))
+    changed = Catalogue(frame=split.train.catalogue.frame.with_columns(colours))
+    with pytest.raises(ConfigError, match="attributes"):
+        sequential(training=settings).fit(replace(split.train, catalogue=changed), run=Run(folder=tmp_path / "run"))
 
 
 def test_older_windows_learn_from_more_tokens(split: Split) -> None:

@@ -24,7 +24,7 @@ from leanrec.workflow.settings import RunSettings, SplitConfig, SplitKind
 SET_NAME = "movielens-100k"
 USERS = ("1", "42", "a newcomer")
 EPOCHS = 4
-"""Of the networks; by default they train up to 24, which here would take minutes."""
+"""Of the networks; by default they train for longer, which here would take minutes."""
 
 
 def demonstrate(folder: Path, *, wheels: Path | None) -> tuple[Path, ...]:
@@ -36,7 +36,7 @@ def demonstrate(folder: Path, *, wheels: Path | None) -> tuple[Path, ...]:
     print_cleaning(cleaned.steps)
     write_inspection(cleaned, folder / "inspection.html")
     typer.echo(f"Plots of all this: {folder / 'inspection.html'}")
-    typer.echo(f"To show it all in little time, networks are trained for {EPOCHS} epochs, alone and in the fusion; leanrec fit trains up to 24")
+    typer.echo(f"To show it all in little time, networks are trained for {EPOCHS} epochs, alone and in the fusion; leanrec fit trains for longer")
     _head("2. Prove by time: who will do what next, newcomers included")
     by_time = _proven(dataset, "time", folder=folder).recommended
     _head("3. Prove by the next item: what those want whose history is known")

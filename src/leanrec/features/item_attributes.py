@@ -1,5 +1,6 @@
 """ItemAttributes: what the catalogue says of each item, as a sparse matrix and dense vectors."""
 
+import hashlib
 import html
 import re
 import unicodedata
@@ -55,6 +56,14 @@ class ItemAttributes:
             names=tuple(name for _, names in fields for name in names),
             vectors=np.hstack([nothing.vectors, *arrays]),
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over all of it: what a network that learned from it depends on."""
+        digest = hashlib.sha256("\x1f".join(self.names).encode())
+        for array in (self.matrix.indptr, self.matrix.indices, self.matrix.data, self.vectors):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def none(cls, num_items: int) -> "ItemAttributes":

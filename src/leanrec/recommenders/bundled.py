@@ -36,6 +36,8 @@ class Bundled(VectorScorer[BundledConfig]):
 
     _graph: bytes
     _session: ort.InferenceSession
+    _input: str
+    """What the graph calls the vectors that it reads."""
     _weights: Arrays
     _settings: Mapping[str, Any]  # Any: the values of a TOML table
 
@@ -57,7 +59,7 @@ class Bundled(VectorScorer[BundledConfig]):
         raise ConfigError("a bundle runs what was fitted elsewhere; it cannot be fitted", hint="fit sequential, save it, and load the folder here")
 
     def _encode(self, items: FloatArray) -> FloatArray:
-        vectors: FloatArray = self._session.run(["user"], {"items": items})[0]
+        vectors: FloatArray = self._session.run(None, {self._input: items})[0]
         return vectors
 
     def _manifest(self) -> Manifest:
@@ -69,6 +71,7 @@ class Bundled(VectorScorer[BundledConfig]):
     def _load_parts(self, artifact: Artifact) -> None:
         self._graph = artifact.file(ENCODER_FILE).read_bytes()
         self._session = _session(self._graph, folder=artifact.folder)
+        self._input = self._session.get_inputs()[0].name
 
     def _to_arrays(self) -> Arrays:
         return {**super()._to_arrays(), **self._weights}

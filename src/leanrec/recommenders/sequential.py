@@ -41,14 +41,18 @@ except ModuleNotFoundError as error:
 
 
 class SequentialConfig(Config):
-    """What is trained and how; defaults chosen on the validation items of two Amazon files (docs/log.md)."""
+    """What is trained and how; defaults chosen on the validation items of Amazon Beauty (docs/log.md)."""
 
     encoder: SequenceEncoderConfig = SequenceEncoderConfig(block="frequency")
+    """How histories are read."""
     loss: LossConfig = LossConfig()
+    """What training drives down."""
     items: ItemEmbeddingConfig = ItemEmbeddingConfig()
+    """What an item's vector is made of."""
     training: TrainingConfig = TrainingConfig(
         max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
     )
+    """For how long and how fast, and when to stop."""
     uses_attributes: bool = True
     """Whether attributes of the catalogue and words of the titles are part of an item's vector."""
     older_windows: bool = False
@@ -93,11 +97,12 @@ class Sequential(VectorScorer[SequentialConfig]):
         batches = self._batches(train, run)
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
-            network = self._build(train)
+            known = ItemAttributes.of_catalogue(train.catalogue) if self.config.uses_attributes else ItemAttributes.none(train.num_items)
+            network = self._build(known)
             validation = self._validation(train, valid, run)
             task = NextItemTask(network, self._loss(train, batches, run), num_items=train.num_items, validation=validation)
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
-            settings = self.config.model_dump(mode="json", exclude={"training"})
+            settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
             self.training = train_task(task, batches, config, run=run, settings=settings)
         self._keep(network)
         self.figures |= _figures(self.training, metric=self.config.metric)
@@ -112,15 +117,14 @@ class Sequential(VectorScorer[SequentialConfig]):
             windows=config.older_windows,
         )
 
-    def _build(self, train: Dataset) -> NextItemNetwork:
+    def _build(self, known: ItemAttributes) -> NextItemNetwork:
         config = self.config
-        known = ItemAttributes.of_catalogue(train.catalogue) if config.uses_attributes else None
         items = ItemEmbedding(
             config.items,
             width=config.encoder.width,
-            num_items=train.num_items,
-            attributes=known.matrix if known is not None else None,
-            vectors=known.vectors if known is not None else None,
+            num_items=known.matrix.shape[0],
+            attributes=known.matrix,
+            vectors=known.vectors,
         )
         return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None)
 
@@ -155,6 +159,7 @@ class Sequential(VectorScorer[SequentialConfig]):
         with torch.no_grad():
             self._item_vectors: FloatArray = np.ascontiguousarray(network.item_vectors().numpy(), dtype=np.float32)
         self._max_length = self.config.encoder.max_length
+        self._temperature = self.config.loss.temperature
 
     def _encode(self, items: FloatArray) -> FloatArray:
         with torch.no_grad():

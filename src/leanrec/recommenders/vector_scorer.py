@@ -34,6 +34,8 @@ class VectorScorer(ItemComparer[Settings]):
     """Scores are logarithms of odds, up to a constant for each query: what the losses of networks make of them."""
     _item_vectors: FloatArray
     _max_length: int
+    _temperature: float | None = None
+    """Given, item vectors have length 1 and scores are cosines divided by it."""
 
     @abstractmethod
     def _encode(self, items: FloatArray) -> FloatArray:
@@ -41,7 +43,8 @@ class VectorScorer(ItemComparer[Settings]):
 
     def user_vectors(self, histories: Sequence[Rows]) -> FloatArray:
         """(B, D) float32 from item rows, oldest first; zeros for an empty history."""
-        return encoded(histories, self._item_vectors, encode=self._encode, max_length=self._max_length)
+        vectors = encoded(histories, self._item_vectors, encode=self._encode, max_length=self._max_length)
+        return vectors if self._temperature is None else _unit(vectors) / np.float32(self._temperature)
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) how far each score falls without the item at each place, wherever it stands; 0 for all but the newest places."""
@@ -60,11 +63,23 @@ class VectorScorer(ItemComparer[Settings]):
         return cosines(self._item_vectors, item_row)
 
     def _to_arrays(self) -> Arrays:
-        return {"item_vectors": self._item_vectors, "max_length": np.array([self._max_length])}
+        return {
+            "item_vectors": self._item_vectors,
+            "max_length": np.array([self._max_length]),
+            "temperature": np.array([np.nan if self._temperature is None else self._temperature]),
+        }
 
     def _from_arrays(self, arrays: Arrays) -> None:
         self._item_vectors = arrays["item_vectors"]
         self._max_length = int(arrays["max_length"][0])
+        temperature = float(arrays["temperature"][0])
+        self._temperature = None if np.isnan(temperature) else temperature
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    """Each row at length 1; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def encoded(histories: Sequence[Rows], item_vectors: FloatArray, *, encode: Encode, max_length: int) -> FloatArray:

@@ -215,9 +215,8 @@ class _Counting:
     def _fusion_work(self, *, is_final: bool) -> Work:
         config = FusionConfig.parse(self.configs.get("fusion", {}))
         members = [member for member in config.members if member.name in UNIT_SECONDS and _is_installed(member.name)]
-        is_weighted = all(member.weight is not None for member in config.members)
         asked = 0.0 if is_final else sum(self._answer_seconds(member.name) for member in members)
-        rehearsals = 0 if is_weighted else 1
+        rehearsals = 0 if config.is_weighted else 1
         return self._summed(members, fits=rehearsals + (2 if is_final else 1), asked=asked)
 
     def _summed(self, members: Sequence[Member], *, fits: int, asked: float) -> Work:
