@@ -79,7 +79,8 @@ class VectorScorer(ItemComparer[Settings]):
 def _unit(vectors: FloatArray) -> FloatArray:
     """Each row at length 1; zeros stay."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    divided: FloatArray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return divided
 
 
 def encoded(histories: Sequence[Rows], item_vectors: FloatArray, *, encode: Encode, max_length: int) -> FloatArray:
