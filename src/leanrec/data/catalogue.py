@@ -1,11 +1,13 @@
 """Catalogue: what items say of themselves, in text, attributes and media vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
+from leanrec.data.description import DescribedValue, ItemDescription
 from leanrec.data.filters import Filter
 from leanrec.data.ids import ItemId
 from leanrec.errors import DataError, UnknownIdError, did_you_mean
@@ -88,6 +90,16 @@ class Catalogue:
             return []
         return [str(entry) for entry in value] if isinstance(value, pl.Series) else [str(value)]
 
+    def descriptions(self) -> list[ItemDescription]:
+        """Every item in plain values, in the order of rows."""
+        title, names = self.title_column, self.attributes
+        columns = {name: self.frame[name].to_list() for name in names if name != title}
+        titles = self.frame[title].to_list() if title is not None else [None] * len(self)
+        return [
+            ItemDescription(item_id=item_id, title=titles[row], attributes=_described({name: values[row] for name, values in columns.items()}))
+            for row, item_id in enumerate(self.frame["item_id"].to_list())
+        ]
+
     @cached_property
     def title_column(self) -> str | None:
         """The column that names items, if any."""
@@ -103,6 +115,19 @@ class Catalogue:
         if self.title_column is None:
             return {}
         return dict(zip(self.frame["item_id"].to_list(), self.frame[self.title_column].to_list(), strict=True))
+
+
+def _described(values: Mapping[str, Any]) -> dict[str, DescribedValue]:  # Any: cells of a table
+    """Those that say something: lists of text, figures, text."""
+    found: dict[str, DescribedValue] = {}
+    for name, value in values.items():
+        if isinstance(value, list):
+            found |= {name: [str(entry) for entry in value if entry is not None]}
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found |= {} if value != value else {name: float(value)}
+        elif value is not None:
+            found |= {name: str(value)}
+    return found
 
 
 def _named(columns: Sequence[str], words: Sequence[str]) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from leanrec.data.description import DescribedValue
 from leanrec.data.ids import ItemId, UserId
 
 
@@ -25,7 +26,9 @@ class Query:
     filters: tuple[str, ...] = ()
     """Conditions on attributes (`genre=Comedy`, `year>=1990`), all to be met; whoever holds the catalogue resolves them into candidates."""
     text: str | None = None
-    """The user's own words; a recommender that reads none refuses the query."""
+    """The user's own words, beside or instead of the history; a recommender that reads none refuses the query."""
+    attributes: Mapping[str, DescribedValue] = field(default_factory=dict)
+    """What is known of the user (`age`, `country`)."""
     context: Mapping[str, str] = field(default_factory=dict)
     """Where and how the question is asked (`device`, `page`, `category`)."""
     time: int | None = None

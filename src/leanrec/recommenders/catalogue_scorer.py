@@ -74,7 +74,10 @@ class CatalogueScorer(ABC, Generic[Settings]):
         """(B, N) float32 over the rows of `items`.
 
         A query without a known item gets popularity when the method needs a history: recent popularity, where clock times are known.
+        Raises `ConfigError` for a query with text when the method reads none.
         """
+        if not self.reads_text and any(query.text is not None for query in queries):
+            raise ConfigError(f"the query brings text, and {self.name} reads none", hint="leave `text` out, or ask a recommender that reads: content")
         histories = [self.items.known_rows(query.history) for query in queries]
         scores = self._score_rows(histories, queries)
         if self.is_collaborative:
@@ -105,6 +108,11 @@ class CatalogueScorer(ABC, Generic[Settings]):
             scores = self.catalogue_scores(part)
             answers += [self._answer(query, row, k=k, exclude_seen=exclude_seen) for query, row in zip(part, scores, strict=True)]
         return answers
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether `Query.text` is understood."""
+        return False
 
     def is_cold(self, query: Query) -> bool:
         """True when nothing is known of who asks."""
@@ -186,8 +194,6 @@ class CatalogueScorer(ABC, Generic[Settings]):
 
 def masked(query: Query, scores: FloatArray, *, items: IdMap, exclude_seen: bool) -> FloatArray:
     """(N,) scores with everything that may not be answered at minus infinity."""
-    if query.text is not None:
-        raise ConfigError("the query brings text, and this recommender reads none", hint="leave `text` out, or ask with a history")
     if query.filters:
         raise ConfigError(
             f"the filters {list(query.filters)} are not resolved: a recommender holds no attributes",

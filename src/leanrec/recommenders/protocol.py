@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leanrec.data.dataset import Dataset
+from leanrec.data.description import ItemDescription
 from leanrec.data.events import EventLog
 from leanrec.data.ids import IdMap, ItemId, Rows
 from leanrec.data.query import Query, Recommendations
@@ -67,6 +68,28 @@ class Incremental(Protocol):
 
     def append(self, events: EventLog) -> Self:
         """Take in later events, new users and new items included. Returns itself."""
+        ...
+
+
+@runtime_checkable
+class AddsItems(Protocol):
+    """A recommender that can score an item as soon as its row is there, from what the row says."""
+
+    def with_items(self, items: Sequence[ItemDescription]) -> Self:
+        """The same with further items on the rows after its own, in the given order; itself stays as it is.
+
+        Raises `DataError` for an item that it has already.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A recommender that understands `Query.text`; one without this door, or with a false answer, refuses a query with text."""
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether this one does, as it was fitted."""
         ...
 
 
