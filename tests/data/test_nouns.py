@@ -232,3 +232,14 @@ def test_dates_that_could_be_read_both_ways_are_warned_of(caplog: pytest.LogCapt
 def test_title_and_category_are_found_by_name(columns: dict[str, list[object]], title: str | None, category: str | None) -> None:
     catalogue = Catalogue(frame=pl.DataFrame({"item_id": ["a"], **columns}))
     assert (catalogue.title_column, catalogue.category_column) == (title, category)
+
+
+def test_further_ids_stand_on_the_rows_after_the_known_ones() -> None:
+    known = IdMap(["a", "b"], kind="item")
+    grown = known.with_ids(["d", "c"])
+    assert grown.ids == ("a", "b", "d", "c")
+    assert grown.rows(["c", "a", "e"]).tolist() == [3, 0, -1]
+    assert (len(known), "d" in known) == (2, False)
+    for added in (["b"], ["e", "e"]):
+        with pytest.raises(DataError, match="is there already"):
+            known.with_ids(added)

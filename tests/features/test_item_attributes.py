@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 
 from leanrec.data.catalogue import Catalogue
-from leanrec.features.item_attributes import ItemAttributes, title_words
+from leanrec.features.item_attributes import ItemAttributes
+from leanrec.features.title_words import title_words
 
 IDS = [f"i{row}" for row in range(6)]
 

@@ -1,5 +1,6 @@
 """IdMap: strings outside, dense rows inside, crossed once."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import sha256
@@ -10,7 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from leanrec.errors import UnknownIdError, did_you_mean
+from leanrec.errors import DataError, UnknownIdError, did_you_mean
 
 UserId = str
 ItemId = str
@@ -59,6 +60,15 @@ class IdMap:
         rows = self.rows(values)
         known: Rows = rows[rows != UNKNOWN_ROW]
         return known
+
+    def with_ids(self, added: Sequence[str]) -> "IdMap":
+        """Further ids on the rows after these; raises `DataError` for one that is there already, or twice."""
+        repeated = [value for value, count in Counter(added).items() if count > 1 or value in self]
+        if repeated:
+            raise DataError(f"{self.kind} {repeated[0]!r} is there already", hint=f"add a new {self.kind} under an id of its own")
+        grown = IdMap((*self.ids, *added), kind=self.kind)
+        grown._row_of = {**self._row_of, **{value: row for row, value in enumerate(added, start=len(self))}}
+        return grown
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """UTF-8 bytes and offsets under `<kind>_ids.*`, for safetensors."""

@@ -1,9 +1,6 @@
 """ItemAttributes: what the catalogue says of each item, as a sparse matrix and dense vectors."""
 
 import hashlib
-import html
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +9,10 @@ import scipy.sparse as sp
 
 from leanrec.data.catalogue import Catalogue
 from leanrec.features.histories import FloatArray
+from leanrec.features.title_words import title_words
 
 MAX_SHARE = 0.5
 """What more of the items have tells little of any; it is left out."""
-
-# Writing without spaces: Chinese characters and kana.
-_UNSPACED = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"([{_UNSPACED}]+)|[^\W_{_UNSPACED}]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,21 +63,6 @@ class ItemAttributes:
     def none(cls, num_items: int) -> "ItemAttributes":
         """Items of which nothing is known: no columns."""
         return cls(matrix=sp.csr_matrix((num_items, 0), dtype=np.float32), names=(), vectors=np.zeros((num_items, 0), np.float32))
-
-
-def title_words(title: str) -> list[str]:
-    """The words of a title in lower case; text without spaces gives its pairs of characters.
-
-    >>> title_words("L&#39;Or&eacute;al Color &amp; Shine 3D")
-    ['l', 'oréal', 'color', 'shine', '3d']
-    >>> title_words("東京の夜 Live 夜")
-    ['東京', '京の', 'の夜', 'live', '夜']
-    """
-    words = []
-    for run in _RUNS.finditer(unicodedata.normalize("NFKC", html.unescape(title)).lower()):
-        text = run.group()
-        words += [text] if run.group(1) is None or len(text) == 1 else [text[start : start + 2] for start in range(len(text) - 1)]
-    return words
 
 
 def _values(column: pl.Series) -> pl.DataFrame:
