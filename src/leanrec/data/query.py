@@ -7,6 +7,7 @@ from typing import Any
 
 from leanrec.data.description import DescribedValue
 from leanrec.data.ids import ItemId, UserId
+from leanrec.data.profile import UserProfile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,8 @@ class Query:
     """What is known of the user (`age`, `country`)."""
     context: Mapping[str, str] = field(default_factory=dict)
     """Where and how the question is asked (`device`, `page`, `category`)."""
+    profile: UserProfile | None = None
+    """What the history says of the user's tastes, for a recommender that `reads_profile`; `None` where nobody computed it."""
     time: int | None = None
     """When it is asked, in microseconds since 1970 UTC; `None` means after everything known."""
 

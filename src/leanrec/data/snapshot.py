@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
-from leanrec.data.events import EVENT_WEIGHTS
+from leanrec.data.description import DescribedValue, ItemDescription
+from leanrec.data.events import EVENT_WEIGHTS, TimeQuality
 from leanrec.data.ids import IdMap
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Snapshot:
     """(E,) not a number where none was given."""
     counts: npt.NDArray[np.int64]
     """(N,) acts on each item."""
+    time_quality: TimeQuality = "order"
+    """Whether `timestamps` are clock times."""
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "Snapshot":
@@ -75,17 +78,31 @@ class Snapshot:
             timestamps=dataset.column("timestamp")[is_act].astype(np.int64),
             values=dataset.column("value")[is_act].astype(np.float32),
             counts=np.bincount(item_rows, minlength=dataset.num_items).astype(np.int64),
+            time_quality=dataset.time_quality,
         )
 
     def rows_of_user(self, user_row: int) -> slice:
         """Where the events of a user stand."""
         return slice(int(self.offsets[user_row]), int(self.offsets[user_row + 1]))
 
+    def descriptions(self) -> list[ItemDescription]:
+        """Every item in plain values, in the order of rows."""
+        columns = [(name, attribute.kind, attribute.values) for name, attribute in self.attributes.items()]
+        return [
+            ItemDescription(
+                item_id=item_id,
+                title=self.titles[row] if self.titles[row] != item_id else None,
+                attributes={name: _described(kind, values[row]) for name, kind, values in columns if values[row] is not None},
+            )
+            for row, item_id in enumerate(self.items.ids)
+        ]
+
     def save(self, folder: Path) -> None:
         """Write an artifact; complete or not at all."""
         content = {
             "titles": list(self.titles),
             "category": self.category,
+            "time_quality": self.time_quality,
             "attributes": {name: {"kind": attribute.kind, "values": list(attribute.values)} for name, attribute in self.attributes.items()},
         }
         arrays = {name: getattr(self, name) for name in ("offsets", "item_rows", "events", "timestamps", "values", "counts")}
@@ -105,8 +122,15 @@ class Snapshot:
             titles=content["titles"],
             attributes={name: Attribute(**attribute) for name, attribute in content["attributes"].items()},
             category=content["category"],
+            time_quality=content.get("time_quality", "order"),
             **{name: arrays[name] for name in ("offsets", "item_rows", "events", "timestamps", "values", "counts")},
         )
+
+
+def _described(kind: AttributeKind, value: AttributeValue) -> DescribedValue:
+    if kind == "several":
+        return [str(entry) for entry in value] if isinstance(value, list) else []
+    return float(value) if kind == "number" and isinstance(value, (int, float)) else str(value)
 
 
 def _attribute(column: Any) -> Attribute:  # Any: a Polars series, which is not imported here

@@ -94,6 +94,16 @@ class ReadsText(Protocol):
 
 
 @runtime_checkable
+class ReadsProfile(Protocol):
+    """A recommender that heeds `Query.profile`; for one without this door, or with a false answer, no profile is computed."""
+
+    @property
+    def reads_profile(self) -> bool:
+        """Whether this one does, as it was fitted."""
+        ...
+
+
+@runtime_checkable
 class SimilarItems(Protocol):
     """A recommender that knows which items resemble one another."""
 
