@@ -8,6 +8,7 @@ import pytest
 
 from leanrec.errors import ArtifactError
 from leanrec.serving.messages import FeedbackEvent
+from leanrec.serving.sqlite_people import MAX_LINKED
 from leanrec.serving.sqlite_store import SQLiteStore
 from leanrec.testing.store_contract import check_store
 
@@ -89,4 +90,28 @@ def test_a_write_that_fails_is_undone_and_the_next_one_works(tmp_path: Path) -> 
     assert store.append([impossible], now=NOW).result(timeout=10).accepted == 0
     assert store.size().num_events == 3
     assert store.append(events(2, first=10), now=NOW).result().accepted == 2
+    store.close()
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = SQLiteStore(path)
+    store.append(events(2), now=NOW).result()
+    store.close()
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TABLE corrections; DROP TABLE links; PRAGMA user_version = 1")
+    connection.close()
+    store = SQLiteStore(path)
+    assert store.profile("ann").history == ("0", "1")
+    assert store.link("phone", "ann").result() == "linked"
+    assert store.profile("phone").history == ("0", "1")
+    store.close()
+
+
+def test_no_person_has_more_ids_than_a_person_can_have(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "store.sqlite3")
+    found = [store.link(f"phone {number}", "ann").result() for number in range(MAX_LINKED)]
+    assert set(found[:-1]) == {"linked"}
+    assert found[-1] == "full"
+    assert len(store.profile("ann").linked) == MAX_LINKED - 1
     store.close()

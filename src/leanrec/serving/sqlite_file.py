@@ -8,7 +8,7 @@ from pathlib import Path
 
 from leanrec.errors import ArtifactError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CACHE_KILOBYTES = 4096
 
 _SCHEMA = (
@@ -18,6 +18,12 @@ _SCHEMA = (
     "CREATE INDEX events_of_user ON events (user_id, number)",
     "CREATE TABLE forgotten (user_hash BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE items (item_id TEXT PRIMARY KEY, title TEXT, attributes TEXT, is_available INTEGER NOT NULL, is_deleted INTEGER NOT NULL)",
+)
+_SINCE_VERSION_2 = (
+    """CREATE TABLE corrections (number INTEGER PRIMARY KEY AUTOINCREMENT, user_id TEXT NOT NULL, attribute TEXT NOT NULL, value TEXT NOT NULL,
+       verdict TEXT NOT NULL, UNIQUE (user_id, attribute, value))""",
+    "CREATE TABLE links (anonymous_id TEXT PRIMARY KEY, user_id TEXT NOT NULL)",
+    "CREATE INDEX links_of_user ON links (user_id)",
 )
 
 
@@ -63,9 +69,12 @@ class SQLiteFile:
         if version == SCHEMA_VERSION:
             return
         self.writing.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
+        if version == 0:
+            for statement in _SCHEMA:
+                self.writing.execute(statement)
+            self.writing.execute("INSERT INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
+        for statement in _SINCE_VERSION_2:
             self.writing.execute(statement)
-        self.writing.execute("INSERT INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
         self.writing.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self.writing.execute("COMMIT")
 

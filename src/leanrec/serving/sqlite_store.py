@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from leanrec.data.ids import UserId
+from leanrec.data.profile import Correction
 from leanrec.errors import BudgetError
+from leanrec.serving import sqlite_people as people
 from leanrec.serving.messages import FeedbackEvent
 from leanrec.serving.sqlite_file import SQLiteFile
-from leanrec.serving.store import NOT_HISTORY, Appended, ItemOverlay, Profile, StoreSize
+from leanrec.serving.store import NOT_HISTORY, Appended, ItemOverlay, Linked, Profile, StoreSize
 from leanrec.serving.writing import GroupWriter
 
 log = logging.getLogger(__name__)
@@ -30,9 +32,9 @@ MAX_ITEM_CHANGES = 100_000
 MAX_CACHED_PROFILES = 20_000
 
 _INSERT = "INSERT OR IGNORE INTO events (event_id, user_id, item_id, event, timestamp, value, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_NEWEST = "SELECT event_id, user_id, item_id, event, timestamp, value, request_id FROM events WHERE user_id = ? ORDER BY number DESC LIMIT ?"
-_ACTS = "SELECT item_id FROM events WHERE user_id = ? AND event NOT IN ('hide', 'impression') ORDER BY number DESC LIMIT ?"
-_HIDDEN = "SELECT DISTINCT item_id FROM events WHERE user_id = ? AND event = 'hide' LIMIT ?"
+_NEWEST = "SELECT event_id, user_id, item_id, event, timestamp, value, request_id FROM events WHERE user_id IN ({}) ORDER BY number DESC LIMIT ?"
+_ACTS = "SELECT item_id FROM events WHERE user_id IN ({}) AND event NOT IN ('hide', 'impression') ORDER BY number DESC LIMIT ?"
+_HIDDEN = "SELECT DISTINCT item_id FROM events WHERE user_id IN ({}) AND event = 'hide' LIMIT ?"
 _USERS = """
     WITH RECURSIVE known(user_id) AS (
         SELECT min(user_id) FROM events
@@ -60,6 +62,8 @@ class SQLiteStore:
         self._profiles: OrderedDict[UserId, Profile] = OrderedDict()
         self._generation = 0
         self._num_events = self._num_items = 0
+        self._parted: set[UserId] = set()
+        self._has_corrections = self._file.reading.execute("SELECT 1 FROM corrections LIMIT 1").fetchone() is not None
         self._has_forgotten = self._file.reading.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is not None
         self._count()
         self._writer = GroupWriter(self._file.writing, changed=self._drop_profiles, undone=self._count)
@@ -87,7 +91,8 @@ class SQLiteStore:
     def history(self, user_id: UserId, *, limit: int) -> list[FeedbackEvent]:
         """The user's newest events, newest first."""
         with self._reading:
-            return [FeedbackEvent(*row) for row in self._file.reading.execute(_NEWEST, (user_id, limit))]
+            group = people.group_of(self._file.reading, user_id)
+            return [FeedbackEvent(*row) for row in self._file.reading.execute(_NEWEST.format(people.places(group)), (*group, limit))]
 
     def users(self, search: str, *, limit: int) -> dict[UserId, int]:
         """Users whose id contains `search`, with their number of events."""
@@ -95,15 +100,41 @@ class SQLiteStore:
             return dict(self._file.reading.execute(_USERS, (search, limit)).fetchall())
 
     def forget(self, user_id: UserId) -> Future[None]:
-        """Erase a user's events; what stays is a keyed hash that says so."""
+        """Erase the events, corrections and links of a person; what stays is a keyed hash of each id that says so."""
 
         def erase(connection: sqlite3.Connection) -> None:
-            erased = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
-            connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (self._masked(user_id),))
+            group = people.group_of(connection, user_id)
+            for known in group:
+                self._num_events -= connection.execute("DELETE FROM events WHERE user_id = ?", (known,)).rowcount
+                connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (self._masked(known),))
+            people.put_corrections(connection, group, ())
+            people.erase_links(connection, group)
+            self._parted.update(group)
             self._has_forgotten = True
-            self._num_events -= erased
 
         return self._writer.submit(erase, users=frozenset({user_id}))
+
+    def put_corrections(self, user_id: UserId, corrections: Sequence[Correction]) -> Future[None]:
+        """Replace what a user said of their tastes."""
+
+        def put(connection: sqlite3.Connection) -> None:
+            people.put_corrections(connection, people.group_of(connection, user_id), corrections)
+            self._has_corrections = True
+
+        return self._writer.submit(put, users=frozenset({user_id}))
+
+    def delete_correction(self, user_id: UserId, attribute: str, value: str) -> Future[bool]:
+        """Take back what they said of one value."""
+
+        def delete(connection: sqlite3.Connection) -> bool:
+            return people.delete_correction(connection, people.group_of(connection, user_id), attribute, value)
+
+        return self._writer.submit(delete, users=frozenset({user_id}))
+
+    def link(self, anonymous_id: UserId, user_id: UserId) -> Future[Linked]:
+        """Make two ids one person, at most `MAX_LINKED` in all."""
+        change = partial(people.put_link, anonymous_id=anonymous_id, user_id=user_id)
+        return self._writer.submit(change, users=frozenset({anonymous_id, user_id}))
 
     def items(self) -> list[ItemOverlay]:
         """All item changes."""
@@ -171,21 +202,33 @@ class SQLiteStore:
             self._profiles.clear()
 
     def _read_profile(self, user_id: UserId) -> Profile:
-        read = self._file.reading.execute
-        is_forgotten = self._has_forgotten and read("SELECT 1 FROM forgotten WHERE user_hash = ?", (self._masked(user_id),)).fetchone() is not None
-        if read("SELECT 1 FROM events WHERE user_id = ? LIMIT 1", (user_id,)).fetchone() is None:
-            return Profile(is_forgotten=is_forgotten)
-        acts = [row[0] for row in read(_ACTS, (user_id, MAX_HISTORY))]
+        read, group = self._file.reading.execute, people.group_of(self._file.reading, user_id)
+        is_forgotten, marks = self._is_forgotten(user_id), people.places(group)
+        corrections = people.read_corrections(self._file.reading, group) if self._has_corrections else ()
+        linked = tuple(other for other in group if other != user_id and not self._is_forgotten(other))
+        if read(f"SELECT 1 FROM events WHERE user_id IN ({marks}) LIMIT 1", group).fetchone() is None:  # noqa: S608 - question marks only
+            return Profile(is_forgotten=is_forgotten, corrections=corrections, linked=linked)
+        acts = [row[0] for row in read(_ACTS.format(marks), (*group, MAX_HISTORY))]
         return Profile(
             history=tuple(reversed(acts)),
-            hidden=frozenset(row[0] for row in read(_HIDDEN, (user_id, MAX_HIDDEN))),
+            hidden=frozenset(row[0] for row in read(_HIDDEN.format(marks), (*group, MAX_HIDDEN))),
             is_forgotten=is_forgotten,
+            corrections=corrections,
+            linked=linked,
         )
 
+    def _is_forgotten(self, user_id: UserId) -> bool:
+        asked = "SELECT 1 FROM forgotten WHERE user_hash = ?"
+        return self._has_forgotten and self._file.reading.execute(asked, (self._masked(user_id),)).fetchone() is not None
+
     def _drop_profiles(self, users: frozenset[UserId]) -> None:
+        """Of all ids of the persons whom a change touched, those that a forgetting has parted included."""
         with self._reading:
             self._generation += 1
-            for user_id in users:
+            touched = {known for user_id in users for known in people.group_of(self._file.reading, user_id)}
+            while self._parted:
+                touched.add(self._parted.pop())
+            for user_id in touched | users:
                 self._profiles.pop(user_id, None)
 
     def _masked(self, user_id: UserId) -> bytes:

@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from leanrec.data.ids import ItemId, UserId
+from leanrec.data.profile import Correction
 from leanrec.serving.messages import FeedbackEvent
 
 Attributes = Mapping[str, float | str | list[str]]
 
 NOT_HISTORY = frozenset({"impression", "hide"})
 """Events that say nothing of what the user likes."""
+
+
+Linked = Literal["linked", "taken", "full"]
+"""What became of a link: made or there already; refused, since the id is another person's; refused, since too many ids would be one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +37,10 @@ class Profile:
     """Items never to be shown to this user again."""
     is_forgotten: bool = False
     """The user asked to be forgotten: what models remember of them may not be used."""
+    corrections: tuple[Correction, ...] = ()
+    """What they said of their tastes, the oldest first."""
+    linked: tuple[UserId, ...] = ()
+    """Further ids of the same person, those left out whom models must forget; the history holds their events too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +91,19 @@ class Store(Protocol):
         ...
 
     def forget(self, user_id: UserId) -> Future[None]:
-        """Erase all that is stored of a user and remember, without their id, that models may not use theirs."""
+        """Erase all that is stored of a user, under every id of theirs, and remember, without the ids, that models may not use theirs."""
+        ...
+
+    def put_corrections(self, user_id: UserId, corrections: Sequence[Correction]) -> Future[None]:
+        """Replace what a user said of their tastes."""
+        ...
+
+    def delete_correction(self, user_id: UserId, attribute: str, value: str) -> Future[bool]:
+        """Take back what they said of one value; whether they had said anything of it."""
+        ...
+
+    def link(self, anonymous_id: UserId, user_id: UserId) -> Future[Linked]:
+        """From now on both ids are one person, whose events, corrections and forgetting they share."""
         ...
 
     def items(self) -> list[ItemOverlay]:

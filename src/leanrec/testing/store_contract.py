@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+from leanrec.data.profile import Correction
 from leanrec.serving.messages import FeedbackEvent
 from leanrec.serving.store import Appended, ItemOverlay, Profile, Store
 from leanrec.testing.expecting import require
 
 NOW = 1_700_000_000_000_000
+_LIKE = Correction(attribute="genre", value="Comedy", verdict="like")
+_NOT_ME = Correction(attribute="genre", value="Horror", verdict="not-me")
 
 
 def check_store(open_store: Callable[[], Store]) -> None:
@@ -16,6 +20,8 @@ def check_store(open_store: Callable[[], Store]) -> None:
     _check_events(store)
     _check_concurrent_appends(store)
     _check_items(store)
+    _check_corrections(store)
+    _check_links(store)
     secret = store.secret()
     store.close()
     store = open_store()
@@ -23,7 +29,10 @@ def check_store(open_store: Callable[[], Store]) -> None:
     require(store.profile("ann").history == ("a", "b", "a"), "events are there after closing and opening")
     require(store.append([_event("1", item_id="z")], now=NOW).result() == Appended(accepted=0, duplicates=1), "ids are known after opening")
     require({item.item_id for item in store.items()} == {"x", "y"}, "item changes are there after closing and opening")
+    require(store.profile("cor").corrections == (_LIKE,), "corrections are there after closing and opening")
+    require(store.profile("web").linked == ("eve", "app"), "links are there after closing and opening")
     _check_forgetting(store)
+    _check_forgetting_linked(store)
     store.close()
 
 
@@ -66,6 +75,41 @@ def _check_items(store: Store) -> None:
     require(found["x"] == ItemOverlay(item_id="x", title="Second", is_available=False), "a change replaces what was said before")
     require(found["y"].is_deleted, "a deletion is kept")
     require(store.size().num_items == 2, "the size counts item changes once")
+
+
+def _check_corrections(store: Store) -> None:
+    store.put_corrections("cor", [_LIKE, _NOT_ME]).result()
+    require(store.profile("cor") == Profile(corrections=(_LIKE, _NOT_ME)), "corrections stand in the profile, the oldest first")
+    store.put_corrections("cor", [_LIKE, replace(_LIKE, verdict="dislike")]).result()
+    require(store.profile("cor").corrections == (replace(_LIKE, verdict="dislike"),), "of two words on one value the later one is kept")
+    store.put_corrections("cor", [_NOT_ME, _LIKE]).result()
+    require(store.delete_correction("cor", "genre", "Horror").result(), "taking back what was said says so")
+    require(not store.delete_correction("cor", "genre", "Horror").result(), "taking back what was not said says so")
+    require(store.profile("cor").corrections == (_LIKE,), "what was taken back is gone, the rest stays")
+    require(store.profile("bob").corrections == (), "users do not see each other's corrections")
+
+
+def _check_links(store: Store) -> None:
+    store.append([_event("web 1", user_id="web", item_id="w"), _event("eve 1", user_id="eve", item_id="e")], now=NOW).result()
+    require(store.profile("eve").history == ("e",), "before a link each has a history of its own")
+    require(store.link("web", "eve").result() == "linked", "two ids can be linked")
+    require(store.profile("eve").history == store.profile("web").history == ("w", "e"), "linked ids share one history, in the order of coming")
+    require(store.link("web", "eve").result() == "linked", "linking again changes nothing")
+    require(store.link("app", "web").result() == "linked" and store.link("eve", "app").result() == "linked", "links join in chains")
+    store.append([_event("app 1", user_id="app", item_id="p")], now=NOW).result()
+    require(store.profile("eve").history == ("w", "e", "p"), "an event of one id is in the history of all")
+    require([event.item_id for event in store.history("app", limit=2)] == ["p", "e"], "so it is in the past")
+    require(store.link("web", "bob").result() == "taken", "an id of one person is not given to another")
+    require(store.profile("bob") == Profile(), "a refused link leaves nothing behind")
+    store.put_corrections("app", [_NOT_ME]).result()
+    require(store.profile("eve").corrections == (_NOT_ME,), "what one id says holds for all")
+
+
+def _check_forgetting_linked(store: Store) -> None:
+    store.forget("app").result()
+    for user_id in ("app", "eve", "web"):
+        require(store.profile(user_id) == Profile(is_forgotten=True), "forgetting one id forgets the person under all")
+    require(store.users("web", limit=9) == {}, "the events of linked ids are erased")
 
 
 def _check_forgetting(store: Store) -> None:
