@@ -38,8 +38,8 @@ def test_a_known_user_is_answered_with_reasons_stages_and_times(api: httpx.Clien
     assert not answer["cold"]
     assert not set(ids(answer)) & set(model.history(user))
     assert all(item["source"] == "fusion" and item["reason"] and item["title"] and item["attributes"] for item in answer["items"])
-    assert [stage["name"] for stage in answer["stages"]] == ["retrieve", "filter", "rank", "fuse", "diversify", "explain"]
-    assert set(answer["timings_ms"]) == {"history", "retrieve", "filter", "rank", "fuse", "diversify", "explain", "total"}
+    assert [stage["name"] for stage in answer["stages"]] == ["retrieve", "filter", "rank", "fuse", "correct", "diversify", "explain"]
+    assert set(answer["timings_ms"]) == {"history", "retrieve", "filter", "rank", "fuse", "correct", "diversify", "explain", "total"}
     assert answer["model"] == "shop"
     assert len(answer["model_version"]) == 12
 

@@ -5,12 +5,15 @@ import time
 import numpy as np
 
 from leanrec.data.ids import UNKNOWN_ROW, ItemId
+from leanrec.data.profile import UserProfile
 from leanrec.data.query import Query
 from leanrec.errors import ConfigError
+from leanrec.serving.correcting import muted
 from leanrec.serving.filtering import blocked_items
 from leanrec.serving.messages import PastEvent, Recommended, RecommendedItem, RecommendRequest, SimilarItem, SimilarItems
 from leanrec.serving.models import ModelSet
 from leanrec.serving.pipeline import Pipeline, PipelineAnswer
+from leanrec.serving.profiling import own_ids, profile_of
 from leanrec.serving.served_model import NO_ROWS, ServedModel
 from leanrec.serving.stage import Question
 from leanrec.serving.store import Profile, Store
@@ -61,7 +64,7 @@ class Answering:
     def past(self, user_id: str, *, limit: int) -> tuple[list[PastEvent], bool]:
         """A user's events, newest first, and whether anything was ever known of them; live events come before those of the model."""
         model = self._models.get(None)
-        profile = self._store.profile(user_id)
+        known = self._store.profile(user_id)
         live = self._store.history(user_id, limit=limit)
         events = [
             PastEvent(
@@ -69,15 +72,22 @@ class Answering:
             )
             for event in live
         ]
-        knows = not profile.is_forgotten and model.knows(user_id)
-        if knows:
-            events += model.past_events(user_id, limit=limit - len(events))
-        return events, bool(live) or knows
+        ids = [known_id for known_id in own_ids(user_id, known) if model.knows(known_id)]
+        past = [event for known_id in ids for event in model.past_events(known_id, limit=limit - len(events))]
+        if len(ids) > 1:
+            past = sorted(past, key=lambda event: -(event.timestamp or 0))[: limit - len(events)]
+        return events + past, bool(live or ids)
+
+    def profile(self, user_id: str) -> UserProfile:
+        """What the default model's data and the live events say of a user's tastes."""
+        model = self._models.default
+        return profile_of(user_id, profiles=model.opened.profiles, catalogue=model.catalogue, store=self._store, known=self._store.profile(user_id))
 
     def _question(self, request: RecommendRequest, model: ServedModel) -> Question:
         is_known = request.user_id is not None and not request.ephemeral
         profile = self._store.profile(request.user_id) if is_known and request.user_id is not None else NOBODY
-        past = model.past_rows(request.user_id) if is_known and request.user_id is not None and not profile.is_forgotten else NO_ROWS
+        ids = own_ids(request.user_id, profile) if is_known and request.user_id is not None else []
+        past = model.past_rows(ids[0]) if len(ids) == 1 else model.opened.profiles.past(ids).item_rows
         live = model.catalogue.rows((*profile.history, *request.history))
         everything = np.concatenate([past, live]) if len(live) else past
         history = everything[everything < model.catalogue.num_known][-READ_HISTORY:]
@@ -90,11 +100,15 @@ class Answering:
             filters=tuple(request.filters),
             only=(request.candidates, request.available),
         )
-        ids = model.snapshot.items.ids
+        taken_out = muted(model.catalogue, profile.corrections)
+        if taken_out is not None:
+            blocked |= taken_out
+        item_ids = model.snapshot.items.ids
         query = Query(
             user_id=request.user_id if not profile.is_forgotten else None,
-            history=tuple([ids[row] for row in history.tolist()]),
+            history=tuple([item_ids[row] for row in history.tolist()]),
             context=request.context,
+            profile=self._profile(request, model, profile) if model.reads_profile else None,
         )
         return Question(
             query=query,
@@ -105,6 +119,17 @@ class Answering:
             blocked=blocked,
             num_blocked=int(np.count_nonzero(blocked[: model.catalogue.num_known])),
             wants_reasons=request.explain,
+            corrections=profile.corrections,
+        )
+
+    def _profile(self, request: RecommendRequest, model: ServedModel, known: Profile) -> UserProfile:
+        return profile_of(
+            None if request.ephemeral else request.user_id,
+            profiles=model.opened.profiles,
+            catalogue=model.catalogue,
+            store=self._store,
+            known=known,
+            session=request.history,
         )
 
 

@@ -22,6 +22,7 @@ from leanrec.serving.keys import KeyRing, read_keys
 from leanrec.serving.live_state import LiveState
 from leanrec.serving.openapi import Document, completed
 from leanrec.serving.problems import problem, problem_of
+from leanrec.serving.profile_routes import router as profile_router
 from leanrec.serving.routes import HOT_OPERATIONS, HOT_ROUTES, router
 from leanrec.serving.settings import ServerSettings
 
@@ -36,6 +37,7 @@ def create_app(live: LiveState, settings: ServerSettings) -> FastAPI:
     app = FastAPI(title="leanrec", version=version("leanrec"), docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.live = live
     app.router.routes.extend(HOT_ROUTES)
+    app.include_router(profile_router)  # first, since an id in a path may hold slashes
     app.include_router(router)
     app.add_route("/", _page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=PAGES), name="static")

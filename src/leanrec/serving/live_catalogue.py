@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from leanrec.data.description import ItemDescription
 from leanrec.data.filters import Filter
 from leanrec.data.ids import UNKNOWN_ROW, ItemId
 from leanrec.data.snapshot import AttributeValue
@@ -34,7 +35,7 @@ class LiveCatalogue:
         self._described: set[int] = set()
         self._closed_room: Mask = np.zeros(self.num_known, np.bool_)
         self._is_closed: Mask = self._closed_room
-        self._filter_masks: OrderedDict[tuple[str, ...], Mask] = OrderedDict()
+        self._filter_masks: OrderedDict[tuple[Filter, ...], Mask] = OrderedDict()
         self._descriptions: list[Described | None] = [None] * self.num_known
         for overlay in overlays:
             self.put(overlay)
@@ -46,6 +47,11 @@ class LiveCatalogue:
     def is_closed(self) -> Mask:
         """(N + new,) items that are deleted or not available; not to be written to."""
         return self._is_closed
+
+    @property
+    def deleted_rows(self) -> Rows:
+        """Rows of the items that were deleted."""
+        return np.array([row for row, overlay in self._overlays.items() if overlay.is_deleted], np.int64)
 
     @property
     def new_rows(self) -> Rows:
@@ -123,6 +129,13 @@ class LiveCatalogue:
             self._descriptions[row] = found
         return found
 
+    def new_descriptions(self) -> list[ItemDescription]:
+        """What is said of each item that the model never saw, in the order of rows."""
+        return [
+            ItemDescription(item_id=self.item_id(row), title=self.title(row), attributes=self.attributes(row))
+            for row in range(self.num_known, len(self))
+        ]
+
     def item(self, item_id: ItemId) -> Item:
         """What is known of an item; raises `UnknownIdError`."""
         row = self.require(item_id)
@@ -130,18 +143,34 @@ class LiveCatalogue:
 
     def matching(self, filters: tuple[str, ...]) -> Mask:
         """(N + new,) the items that meet every condition; raises `ConfigError` and `DataError` as the catalogue does."""
-        found = self._filter_masks.get(filters)
+        return self.meeting(tuple(Filter.parse(text) for text in filters))
+
+    def meeting(self, conditions: tuple[Filter, ...]) -> Mask:
+        """(N + new,) the same for conditions that were read already."""
+        found = self._filter_masks.get(conditions)
         if found is None:
-            conditions = [Filter.parse(text) for text in filters]
             found = np.ones(len(self), np.bool_)
             for condition in conditions:
                 found[: self.num_known] &= self.index.matching(condition)
             for row in self._described:
                 found[row] = all(meets(self._value(row, condition.column), condition) for condition in conditions)
-            self._filter_masks[filters] = found
+            self._filter_masks[conditions] = found
             if len(self._filter_masks) > MAX_CACHED_FILTERS:
                 self._filter_masks.popitem(last=False)
         return found
+
+    def description(self, row: int) -> ItemDescription:
+        """What an item says of itself now, for a recommender that can take it in."""
+        title = self.title(row)
+        return ItemDescription(item_id=self.item_id(row), title=title if title != self.item_id(row) else None, attributes=self.attributes(row))
+
+    def category_vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """(n, C) the categories of the rows; those of new items are what they say of themselves."""
+        vectors = self.index.categories[np.minimum(rows, self.num_known - 1)]
+        for place in np.flatnonzero(rows >= self.num_known).tolist():
+            name = self.index.snapshot.category
+            vectors[place] = self.index.category_vector(self._value(int(rows[place]), name) if name is not None else None)
+        return vectors
 
     def search(self, text: str, *, limit: int, offset: int) -> FoundItems:
         """Items whose title contains the text, deleted ones left out: the model's by popularity, then new ones."""
@@ -153,7 +182,7 @@ class LiveCatalogue:
             popularity = np.pad(self.index.popularity, (0, len(self) - self.num_known))
             rows = rows[np.argsort(-popularity[rows], kind="stable")]
         page = rows[offset : offset + limit].tolist()
-        return FoundItems(items=[self._found(row) for row in page], total=len(rows))
+        return FoundItems(items=[self.found(row) for row in page], total=len(rows))
 
     def _make_room(self) -> None:
         """One more row; room is made for many at a time, so that a thousand new items do not copy a thousand times."""
@@ -163,8 +192,10 @@ class LiveCatalogue:
         self._is_closed = self._closed_room[: size + 1]
         self._descriptions.append(None)
 
-    def _found(self, row: int) -> FoundItem:
-        return FoundItem(item_id=self.item_id(row), title=self.title(row), attributes=self.attributes(row), popularity=self._popularity(row))
+    def found(self, row: int, *, score: float | None = None) -> FoundItem:
+        """A row as a search shows it."""
+        item_id, title, attributes = self.item_id(row), self.title(row), self.attributes(row)
+        return FoundItem(item_id=item_id, title=title, attributes=attributes, popularity=self._popularity(row), score=score)
 
     def _popularity(self, row: int) -> float:
         return round(float(self.index.popularity[row]), 6) if row < self.num_known else 0.0

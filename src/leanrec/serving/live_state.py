@@ -7,12 +7,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from leanrec.data.profile import Correction
+from leanrec.errors import DataError, UnknownIdError
 from leanrec.serving.answering import Answering
 from leanrec.serving.library import places
 from leanrec.serving.logs import Mask
-from leanrec.serving.messages import EventsRequest, EventsStored, FoundUser, History, Item, ItemChange, ModelReport
+from leanrec.serving.messages import CorrectionsRequest, EventsRequest, EventsStored, FoundUser, History, Item, ItemChange, LinkRequest, ModelReport
 from leanrec.serving.models import ModelSet
 from leanrec.serving.pipeline import Pipeline, PipelineConfig
+from leanrec.serving.profiling import require_correctable
 from leanrec.serving.served_model import OpenedModel
 from leanrec.serving.store import ItemOverlay, Store
 from leanrec.serving.telemetry import Telemetry
@@ -65,6 +68,26 @@ class LiveState:
     async def forget(self, user_id: str) -> None:
         """Erase what is stored of a user, and use no model's memory of them again."""
         await _done(self.store.forget(user_id))
+
+    async def correct(self, user_id: str, request: CorrectionsRequest) -> None:
+        """Replace what a user says of their tastes; raises `DataError` for what could not take effect."""
+        said = [Correction(attribute=one.attribute, value=one.value, verdict=one.verdict) for one in request.corrections]
+        require_correctable(said, self.models.default.snapshot)
+        await _done(self.store.put_corrections(user_id, said))
+
+    async def take_back(self, user_id: str, attribute: str, value: str) -> None:
+        """Forget what a user says of one value; raises `UnknownIdError` when they said nothing of it."""
+        if not await _done(self.store.delete_correction(user_id, attribute, value)):
+            raise UnknownIdError("the user has said nothing of this value", hint="GET /v1/users/{user_id}/profile lists the corrections")
+
+    async def link(self, request: LinkRequest) -> None:
+        """Make two ids one person; raises `DataError` where they cannot be one."""
+        outcome = await _done(self.store.link(request.anonymous_id, request.user_id))
+        if outcome != "linked":
+            reason = (
+                "is linked to another person" if outcome == "taken" else "would make one person of more ids than a person has: a device many share?"
+            )
+            raise DataError(f"the anonymous id {reason}", hint="DELETE /v1/users/{user_id} erases a person with all ids; a new visit gets a new id")
 
     def history(self, user_id: str, *, limit: int) -> History:
         """A user's past."""

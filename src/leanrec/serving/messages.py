@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from leanrec.data.profile import Verdict
+
 MAX_BODY_BYTES = 1 << 20
 MAX_ENTRIES = 1000
 MAX_CANDIDATES = 10_000
@@ -24,7 +26,11 @@ EventKind = Literal["view", "click", "like", "hide", "buy", "cart", "rate", "fav
 
 
 class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks, what they did, and which items may be answered."""
+    """Who asks, what they did and say, and which items may be answered.
+
+    `text` is what the user looks for in their own words, `attributes` is what is known of the user, and `not_meant` takes back filters and
+    wishes (`genre=Jazz`) that an earlier answer understood in the same text.
+    """
 
     user_id: Id | None = None
     history: Items = []
@@ -33,6 +39,9 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
     exclude: Items = []
     available: Candidates | None = None
     k: Annotated[int, Meta(ge=1, le=MAX_K)] = 10
+    text: Text | None = None
+    not_meant: Annotated[list[Text], Meta(max_length=50)] = []
+    attributes: Attributes = {}
     context: Annotated[dict[Word, Text], Meta(max_length=50)] = {}
     model: Id | None = None
     explain: bool = True
@@ -61,8 +70,31 @@ class StageReport(Struct, frozen=True):
     note: str = ""
 
 
+class UnderstoodWish(Struct, frozen=True):
+    """A value of an attribute that the text mentions: items that have it come first."""
+
+    attribute: str
+    value: str
+    words: str
+
+
+class Understood(Struct, frozen=True):
+    """What was understood of a text: conditions that items meet, wishes, and the words that are left.
+
+    `relaxed` are conditions that would have left nothing to answer and were dropped. `source` says who read what is left: a recommender by
+    its name, `words` where titles and attributes hold these words, or nobody, when it is empty.
+    """
+
+    text: str
+    filters: list[str]
+    wishes: list[UnderstoodWish]
+    relaxed: list[str]
+    left: str
+    source: str
+
+
 class Recommended(Struct, frozen=True):
-    """The answer to one question; `cold` when nothing was known of who asks."""
+    """The answer to one question; `cold` when nothing was known of who asks, `understood` when they said something."""
 
     items: list[RecommendedItem]
     user_id: str | None
@@ -72,6 +104,7 @@ class Recommended(Struct, frozen=True):
     request_id: str
     timings_ms: dict[str, float]
     stages: list[StageReport]
+    understood: Understood | None = None
 
 
 class FeedbackEvent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,13 +156,15 @@ class FoundItem(Struct, frozen=True):
     title: str
     attributes: dict[str, float | str | list[str]]
     popularity: float
+    score: float | None = None
 
 
 class FoundItems(Struct, frozen=True):
-    """One page of a search, the most popular first."""
+    """One page of a search: by title the most popular first, by likeness to words the nearest first."""
 
     items: list[FoundItem]
     total: int
+    understood: Understood | None = None
 
 
 class SimilarItem(Struct, frozen=True):
@@ -180,6 +215,27 @@ class History(Struct, frozen=True):
     user_id: str
     events: list[PastEvent]
     known: bool
+
+
+class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says of one value of an attribute."""
+
+    attribute: Word
+    value: Word
+    verdict: Verdict
+
+
+class CorrectionsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a person says of their tastes; of two words on one value the later one counts."""
+
+    corrections: Annotated[list[CorrectionMessage], Meta(max_length=MAX_ENTRIES)]
+
+
+class LinkRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two ids that are one person: of a visit without a name, and of whoever it turned out to be."""
+
+    anonymous_id: Id
+    user_id: Id
 
 
 class ModelReport(Struct, frozen=True):

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from leanrec.data.profile import UserProfile
 from leanrec.serving import messages
 
 Document = dict[str, Any]  # Any: JSON
@@ -20,6 +21,9 @@ SCHEMAS = (
     messages.SimilarItems,
     messages.FoundUsers,
     messages.History,
+    UserProfile,
+    messages.CorrectionsRequest,
+    messages.LinkRequest,
     messages.ModelReports,
     messages.Health,
     messages.Readiness,
@@ -40,7 +44,7 @@ READING = (401, 421, 422, 503)
 WRITING = (400, 401, 408, 413, 415, 421, 422, 503)
 
 
-def answers(message: type[msgspec.Struct] | None, *problems: int, status: int = 200) -> dict[int | str, Document]:
+def answers(message: type[msgspec.Struct | UserProfile] | None, *problems: int, status: int = 200) -> dict[int | str, Document]:
     """The `responses` of a route: a message (or no content) and problems."""
     good: Document = {"description": (message.__doc__ or "").strip() if message is not None else "done"}
     if message is not None:
@@ -76,5 +80,5 @@ def _problem(code: int) -> Document:
     return {"description": _PROBLEMS[code], "content": {"application/problem+json": {"schema": _reference(messages.Problem)}}}
 
 
-def _reference(message: type[msgspec.Struct]) -> Document:
+def _reference(message: type[msgspec.Struct | UserProfile]) -> Document:
     return {"$ref": f"#/components/schemas/{message.__name__}"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from leanrec.config import Config, read_toml
+from leanrec.serving.correcting import Correct, CorrectConfig
 from leanrec.serving.diversifying import Diversify, DiversifyConfig
 from leanrec.serving.filtering import Filter, FilterConfig
 from leanrec.serving.messages import StageReport
@@ -28,6 +29,8 @@ class PipelineConfig(Config):
     """How many go on."""
     fuse: FuseConfig = FuseConfig()
     """How sources become one list."""
+    correct: CorrectConfig = CorrectConfig()
+    """What stated likes and dislikes weigh."""
     diversify: DiversifyConfig = DiversifyConfig()
     """How much variety."""
     explain: ExplainConfig = ExplainConfig()
@@ -52,6 +55,7 @@ class Pipeline:
             "filter": Filter(self.config.filter),
             "rank": Rank(self.config.rank),
             "fuse": Fuse(self.config.fuse),
+            "correct": Correct(self.config.correct),
             "diversify": Diversify(self.config.diversify, rng=np.random.default_rng(seed)),
             "explain": Explain(self.config.explain),
         }

@@ -48,21 +48,23 @@ def _json(message: msgspec.Struct) -> Response:
     return Response(_ENCODE(message), media_type="application/json")
 
 
-def _state(request: Request) -> LiveState:
+def state_of(request: Request) -> LiveState:
+    """What all routes share."""
     state: LiveState = request.app.state.live
     return state
 
 
-def _remember(request: Request, user_id: str | None) -> None:
+def remember(request: Request, user_id: str | None) -> None:
+    """Let the log line of the request name the user, masked."""
     if user_id is not None:
-        request.scope[USER] = _state(request).mask(user_id)
+        request.scope[USER] = state_of(request).mask(user_id)
 
 
 async def recommend(request: Request) -> Response:
     """Recommend items to a user, a session or nobody in particular."""
     wanted = _READ_RECOMMEND(await request.body())
-    _remember(request, wanted.user_id)
-    state = _state(request)
+    remember(request, wanted.user_id)
+    state = state_of(request)
     answer = state.answering.recommend(wanted, request_id=request.scope[REQUEST_ID])
     state.telemetry.recommended(answer)
     return _json(answer)
@@ -71,8 +73,8 @@ async def recommend(request: Request) -> Response:
 async def store_events(request: Request) -> Response:
     """Store events; each is durable before the answer, and the next recommendation heeds it."""
     batch = _READ_EVENTS(await request.body())
-    _remember(request, batch.events[0].user_id)
-    return _json(await _state(request).append(batch))
+    remember(request, batch.events[0].user_id)
+    return _json(await state_of(request).append(batch))
 
 
 HOT_ROUTES = (Route("/v1/recommend", recommend, methods=["POST"]), Route("/v1/events", store_events, methods=["POST"]))
@@ -93,7 +95,7 @@ async def search_items(
     request: Request, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 20, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0
 ) -> Response:
     """Search items by title, the most popular first."""
-    return _json(_state(request).models.default.catalogue.search(search, limit=limit, offset=offset))
+    return _json(state_of(request).models.default.catalogue.search(search, limit=limit, offset=offset))
 
 
 @router.get("/v1/items/{item_id:id}/similar", responses=answers(messages.SimilarItems, *READING, 404), operation_id="similar_items")
@@ -101,54 +103,54 @@ async def similar_items(
     request: Request, item_id: ItemId, k: Annotated[int, Query(ge=1, le=messages.MAX_K)] = 10, model: ModelName = None
 ) -> Response:
     """List the items most like one item."""
-    return _json(_state(request).answering.similar(item_id, k=k, model_name=model))
+    return _json(state_of(request).answering.similar(item_id, k=k, model_name=model))
 
 
 @router.get("/v1/items/{item_id:id}", responses=answers(messages.Item, *READING, 404), operation_id="get_item")
 async def get_item(request: Request, item_id: ItemId) -> Response:
     """Say what is known of an item."""
-    return _json(_state(request).models.default.catalogue.item(item_id))
+    return _json(state_of(request).models.default.catalogue.item(item_id))
 
 
 @router.put("/v1/items/{item_id:id}", responses=answers(messages.Item, *WRITING), openapi_extra=body(messages.ItemChange), operation_id="put_item")
 async def put_item(request: Request, item_id: ItemId) -> Response:
     """Change an item, or add a new one; what is left out stays as it is."""
     change = _READ_ITEM(await request.body())
-    return _json(await _state(request).change_item(item_id, change))
+    return _json(await state_of(request).change_item(item_id, change))
 
 
 @router.delete("/v1/items/{item_id:id}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="delete_item")
 async def delete_item(request: Request, item_id: ItemId) -> Response:
     """Never recommend an item again."""
-    await _state(request).delete_item(item_id)
+    await state_of(request).delete_item(item_id)
     return Response(status_code=204)
 
 
 @router.get("/v1/users", responses=answers(messages.FoundUsers, *READING), operation_id="search_users")
 async def search_users(request: Request, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
     """Find users by a part of their id."""
-    return _json(messages.FoundUsers(users=_state(request).users(search, limit=limit)))
+    return _json(messages.FoundUsers(users=state_of(request).users(search, limit=limit)))
 
 
 @router.get("/v1/users/{user_id:id}/history", responses=answers(messages.History, *READING, 404), operation_id="get_history")
 async def get_history(request: Request, user_id: UserId, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
     """List what a user did, newest first."""
-    _remember(request, user_id)
-    return _json(_state(request).history(user_id, limit=limit))
+    remember(request, user_id)
+    return _json(state_of(request).history(user_id, limit=limit))
 
 
 @router.delete("/v1/users/{user_id:id}", responses=answers(None, *READING, 404, status=204), status_code=204, operation_id="forget_user")
 async def forget_user(request: Request, user_id: UserId) -> Response:
     """Erase everything stored of a user, and stop using what models remember of them."""
-    _remember(request, user_id)
-    await _state(request).forget(user_id)
+    remember(request, user_id)
+    await state_of(request).forget(user_id)
     return Response(status_code=204)
 
 
 @router.get("/v1/models", responses=answers(messages.ModelReports, *READING), operation_id="list_models")
 async def list_models(request: Request) -> Response:
     """List the models that answer, the default first."""
-    return _json(messages.ModelReports(models=_state(request).reports()))
+    return _json(messages.ModelReports(models=state_of(request).reports()))
 
 
 @router.get("/health", responses=answers(messages.Health, 421, 503), operation_id="health")
@@ -160,7 +162,7 @@ async def health(request: Request) -> Response:  # noqa: ARG001 - being able to 
 @router.get("/ready", responses=answers(messages.Readiness, 421, 503), operation_id="ready")
 async def ready(request: Request) -> Response:
     """Say whether requests should be sent here."""
-    state = _state(request)
+    state = state_of(request)
     if state.is_draining:
         return problem(503, detail="the server is stopping", request_id=request.scope[REQUEST_ID], instance="/ready")
     return _json(messages.Readiness(status="ready", models={model.name: model.version for model in state.models.by_name.values()}))
@@ -169,5 +171,5 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", responses={200: {"description": "figures in Prometheus' text format", "content": {"text/plain": {}}}}, operation_id="metrics")
 async def metrics(request: Request) -> Response:
     """Give figures to Prometheus."""
-    state = _state(request)
+    state = state_of(request)
     return Response(state.telemetry.text(state.store), headers={"Content-Type": CONTENT_TYPE})

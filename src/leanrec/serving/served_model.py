@@ -1,6 +1,8 @@
 """ServedModel: a model folder opened for answering, with its items as they are now; loads neither torch nor the data set."""
 
-from collections.abc import Iterable
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from leanrec.artifact import MANIFEST_FILE, Artifact
+from leanrec.data.description import ItemDescription
 from leanrec.data.events import EVENT_WEIGHTS
 from leanrec.data.ids import UNKNOWN_ROW, UserId
+from leanrec.data.query import Query
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import ArtifactError
+from leanrec.features.wishes import WishReader
+from leanrec.features.word_weights import WordWeights
 from leanrec.recommenders.building import opener
 from leanrec.recommenders.model import RECOMMENDER_FOLDER, SNAPSHOT_FOLDER
-from leanrec.recommenders.protocol import CatalogueScores, GivesInfluences, GivesReasons, Recommender, SimilarItems
+from leanrec.recommenders.protocol import AddsItems, CatalogueScores, GivesInfluences, GivesReasons, ReadsText, Recommender, SimilarItems
 from leanrec.serving.item_index import ItemIndex
 from leanrec.serving.live_catalogue import LiveCatalogue
 from leanrec.serving.messages import PastEvent
 from leanrec.serving.store import ItemOverlay
+
+log = logging.getLogger(__name__)
 
 _EVENT_KINDS = tuple(EVENT_WEIGHTS)
 
@@ -36,6 +44,10 @@ class OpenedModel:
     created: str
     recommender: Recommender
     index: ItemIndex
+    reader: WishReader
+    """Of what people ask for in words; it learns the values of items that come later."""
+    words: WordWeights
+    """Of titles and attributes: what finds items by words where the recommender reads none."""
 
     @classmethod
     def open(cls, folder: Path, *, name: str) -> "OpenedModel":
@@ -44,7 +56,8 @@ class OpenedModel:
         kind = artifact.manifest.config.get("recommender")
         if not isinstance(kind, str) or not (artifact.folder / SNAPSHOT_FOLDER).is_dir():
             raise ArtifactError(f"{folder} lacks what a server needs", hint="fit the model again with this leanrec")
-        snapshot = Snapshot.load(artifact.folder / SNAPSHOT_FOLDER)
+        index = ItemIndex(Snapshot.load(artifact.folder / SNAPSHOT_FOLDER))
+        catalogue = LiveCatalogue(index)
         modified = (artifact.folder / MANIFEST_FILE).stat().st_mtime
         return cls(
             name=name,
@@ -52,26 +65,100 @@ class OpenedModel:
             kind=kind,
             created=datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds"),
             recommender=opener(kind).load(artifact.folder / RECOMMENDER_FOLDER),
-            index=ItemIndex(snapshot),
+            index=index,
+            reader=WishReader(index.snapshot.attributes),
+            words=WordWeights.of([catalogue.description(row) for row in range(catalogue.num_known)]),
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Growth:
+    """Items that a recommender has still to take in."""
+
+    start: Recommender
+    items: Sequence[ItemDescription]
+    num_scored: int
+    """Rows that it scores afterwards."""
+
+    def done(self) -> Recommender:
+        """The grown recommender; may take a while, and may run beside the answers."""
+        assert isinstance(self.start, AddsItems), "only such a recommender has items to take in"  # noqa: S101 - only our own bug could break it
+        return self.start.with_items(self.items)
+
+
 class ServedModel:
-    """An opened model and its live catalogue; what the recommender can do is asked once, here."""
+    """An opened model and its live catalogue; what the recommender can do is asked once, whenever it has grown.
+
+    Where it keeps `AddsItems`, items that came later are scored too: their row in the recommender is their row in the catalogue.
+    """
 
     def __init__(self, opened: OpenedModel, overlays: Iterable[ItemOverlay] = ()) -> None:
         self.opened = opened
         self.name = opened.name
         self.version = opened.version
-        self.recommender = opened.recommender
         self.snapshot = opened.index.snapshot
-        self.catalogue = LiveCatalogue(opened.index, overlays)
-        recommender = opened.recommender
-        self.scorer: CatalogueScores | None = recommender if isinstance(recommender, CatalogueScores) else None
-        self.influencer: GivesInfluences | None = recommender if isinstance(recommender, GivesInfluences) else None
-        self.reasoner: GivesReasons | None = recommender if isinstance(recommender, GivesReasons) else None
-        self.comparer: SimilarItems | None = recommender if isinstance(recommender, SimilarItems) else None
-        self.heeds_history = bool(getattr(recommender, "is_collaborative", True))
+        self.catalogue = LiveCatalogue(opened.index)
+        self._words = opened.words
+        self._is_stale = self._has_stale_words = False
+        self._growing = asyncio.Lock()
+        self._use(opened.recommender, num_scored=self.catalogue.num_known)
+        for overlay in overlays:
+            self.put(overlay)
+
+    def put(self, overlay: ItemOverlay) -> None:
+        """Take in a change of an item, or a new item; `grow` then lets the recommender know it."""
+        catalogue = self.catalogue
+        row = catalogue.row(overlay.item_id)
+        before = catalogue.description(row) if row >= catalogue.num_known else None
+        catalogue.put(overlay)
+        row = catalogue.row(overlay.item_id)
+        if row >= catalogue.num_known and catalogue.description(row) != before:
+            self._is_stale |= row < self.num_scored
+            self._has_stale_words = True
+        if overlay.attributes:
+            self.opened.reader.learn(overlay.attributes)
+
+    def growth(self) -> Growth | None:
+        """What the recommender has still to take in; `None` where there is nothing, or it takes none in."""
+        catalogue = self.catalogue
+        if not isinstance(self.opened.recommender, AddsItems) or (len(catalogue) == self.num_scored and not self._is_stale):
+            return None
+        start, first = (self.opened.recommender, catalogue.num_known) if self._is_stale else (self.recommender, self.num_scored)
+        self._is_stale = False
+        return Growth(start=start, items=[catalogue.description(row) for row in range(first, len(catalogue))], num_scored=len(catalogue))
+
+    def grow_now(self) -> None:
+        """Let the recommender know every item before anything is answered."""
+        growth = self.growth()
+        if growth is not None:
+            self._grow(growth, growth.done())
+
+    async def grow(self) -> None:
+        """Let the recommender know every item that was put so far; others are answered meanwhile, and puts that wait share one growth."""
+        async with self._growing:
+            growth = self.growth()
+            if growth is None:
+                return
+            try:
+                grown = await asyncio.to_thread(growth.done)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a new item, the recommender goes on without it
+                self._is_stale = growth.start is self.opened.recommender and self.num_scored > self.catalogue.num_known
+                log.error("new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items), "error": type(error).__name__}})
+                return
+            self._grow(growth, grown)
+
+    def words(self) -> WordWeights:
+        """BM25 over titles and attributes on the rows of the catalogue, new items by the words that the others have."""
+        if self._has_stale_words:
+            new = range(self.catalogue.num_known, len(self.catalogue))
+            self._words = self.opened.words.with_items([self.catalogue.description(row) for row in new])
+            self._has_stale_words = False
+        return self._words
+
+    def is_cold(self, query: Query) -> bool:
+        """Whether the recommender knows nothing of who asks."""
+        ask = getattr(self.recommender, "is_cold", None)
+        return bool(ask(query)) if ask is not None else not (query.history or query.text)
 
     def knows(self, user_id: UserId) -> bool:
         """Whether the model was made with events of the user."""
@@ -89,6 +176,25 @@ class ServedModel:
         places = self.snapshot.rows_of_user(self.snapshot.users.row(user_id))
         newest = range(places.stop - 1, max(places.start, places.stop - max(0, limit)) - 1, -1)
         return [self._past_event(place) for place in newest]
+
+    def _use(self, recommender: Recommender, *, num_scored: int) -> None:
+        """Answer with this recommender from now on."""
+        self.recommender = recommender
+        self.num_scored = num_scored
+        """Rows 0..num_scored-1 of the catalogue are the rows of the recommender."""
+        self.scorer: CatalogueScores | None = recommender if isinstance(recommender, CatalogueScores) else None
+        self.influencer: GivesInfluences | None = recommender if isinstance(recommender, GivesInfluences) else None
+        self.reasoner: GivesReasons | None = recommender if isinstance(recommender, GivesReasons) else None
+        self.comparer: SimilarItems | None = recommender if isinstance(recommender, SimilarItems) else None
+        self.heeds_history = bool(getattr(recommender, "is_collaborative", True))
+        self.reads_text = isinstance(recommender, ReadsText) and recommender.reads_text
+
+    def _grow(self, growth: Growth, grown: Recommender) -> None:
+        if isinstance(grown, CatalogueScores) and len(grown.items) != growth.num_scored:
+            fields = {"model": self.name, "expected": growth.num_scored, "found": len(grown.items)}
+            log.error("the recommender took in another number of items; it goes on without them", extra={"fields": fields})
+            return
+        self._use(grown, num_scored=growth.num_scored)
 
     def _past_event(self, place: int) -> PastEvent:
         row, value = int(self.snapshot.item_rows[place]), float(self.snapshot.values[place])

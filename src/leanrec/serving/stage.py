@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from leanrec.data.profile import Correction
 from leanrec.data.query import Query
 from leanrec.serving.item_index import Mask, Rows
 from leanrec.serving.served_model import ServedModel
@@ -34,6 +35,8 @@ class Question:
     """(N + new,) items that may not be answered."""
     num_blocked: int
     wants_reasons: bool = True
+    corrections: tuple[Correction, ...] = ()
+    """What the user says of their tastes; items that are `not-me` stand in `blocked` already."""
 
     @property
     def is_cold(self) -> bool:
