@@ -185,3 +185,18 @@ def test_rows_set_aside_are_kept_with_file_line_and_reason(verb: str, shop: Path
     assert row["file"].endswith("orders.csv")
     assert row["line"] == len((shop / "orders.csv").read_text().splitlines()) + 1
     assert "not a time" in row["content"]
+
+
+def test_profile_says_tastes_bands_and_times(shop: Path, runs: Run) -> None:
+    printed = runs("profile", shop / "model", "--user", "u00003")
+    for promise in ("Tastes of user u00003", "category", "as often as people", "price", "from one event to the next", "most on"):
+        assert promise in printed
+    (found,) = json.loads(runs("profile", shop / "model", "--user", "u00003", "--json"))
+    assert found["user_id"] == "u00003" and found["num_events"] > 0 and found["tastes"]
+
+
+def test_profile_of_a_stranger_names_whom_it_knows(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["profile", str(shop / "model"), "--user", "u0003"])
+    assert stopped.value.code == 1
+    assert "user 'u0003' is unknown" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import typer
 from leanrec.cli.asking import explain, recommend, similar
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
+from leanrec.cli.profiles import profile
 from leanrec.cli.serving import keys, models, serve
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, serve):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, profile, serve):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
