@@ -90,7 +90,7 @@ class Answering:
         past = model.past_rows(ids[0]) if len(ids) == 1 else model.opened.profiles.past(ids).item_rows
         live = model.catalogue.rows((*profile.history, *request.history))
         everything = np.concatenate([past, live]) if len(live) else past
-        history = everything[everything < model.catalogue.num_known][-READ_HISTORY:]
+        history = everything[everything < model.num_scored][-READ_HISTORY:]
         hidden = model.catalogue.rows(tuple(profile.hidden)) if profile.hidden else NO_ROWS
         is_seen_blocked = self._pipeline.config.filter.seen and not request.include_seen
         blocked = blocked_items(
@@ -103,10 +103,9 @@ class Answering:
         taken_out = muted(model.catalogue, profile.corrections)
         if taken_out is not None:
             blocked |= taken_out
-        item_ids = model.snapshot.items.ids
         query = Query(
             user_id=request.user_id if not profile.is_forgotten else None,
-            history=tuple([item_ids[row] for row in history.tolist()]),
+            history=tuple([model.catalogue.item_id(row) for row in history.tolist()]),
             context=request.context,
             profile=self._profile(request, model, profile) if model.reads_profile else None,
         )
@@ -117,7 +116,7 @@ class Answering:
             models=self._models.by_name,
             history_rows=history,
             blocked=blocked,
-            num_blocked=int(np.count_nonzero(blocked[: model.catalogue.num_known])),
+            num_blocked=int(np.count_nonzero(blocked[: model.num_scored])),
             wants_reasons=request.explain,
             corrections=profile.corrections,
         )
@@ -150,12 +149,12 @@ def _items(question: Question, answer: PipelineAnswer) -> list[RecommendedItem]:
 
 
 def _near_by_model(model: ServedModel, item_id: ItemId, row: int, *, k: int) -> list[SimilarItem]:
-    if model.comparer is None or row >= model.catalogue.num_known:
+    if model.comparer is None or row >= model.num_scored:
         return []
     catalogue = model.catalogue
-    wanted = k + int(np.count_nonzero(catalogue.is_closed[: catalogue.num_known]))
+    wanted = k + int(np.count_nonzero(catalogue.is_closed[: model.num_scored]))
     try:
-        answer = model.comparer.similar(item_id, k=min(wanted, catalogue.num_known))
+        answer = model.comparer.similar(item_id, k=min(wanted, model.num_scored))
     except ConfigError:  # a fusion without a member that compares items says so only when it is asked
         return []
     rows = [(catalogue.row(item.item_id), item) for item in answer.items]
@@ -169,11 +168,11 @@ def _near_by_model(model: ServedModel, item_id: ItemId, row: int, *, k: int) -> 
 def _near_by_attributes(model: ServedModel, row: int, *, k: int) -> list[SimilarItem]:
     """Items of the same categories, the most popular first among equals; nothing where the item has no category."""
     catalogue, index = model.catalogue, model.catalogue.index
-    if row >= catalogue.num_known or index.categories.shape[1] == 0:
+    if index.categories.shape[1] == 0:
         return []
-    likeness = index.categories @ index.categories[row]
+    likeness = index.categories @ catalogue.category_vectors(np.array([row]))[0]
     likeness[catalogue.is_closed[: catalogue.num_known]] = 0.0
-    likeness[row] = 0.0
+    likeness[row : row + 1] = 0.0
     order = np.lexsort((-index.popularity, -likeness))[:k]
     return [
         SimilarItem(

@@ -32,11 +32,11 @@ class Diversify:
         new_rows = self._new_rows(question, num_known=len(candidates))
         wanted = min(len(candidates), question.k - len(new_rows))
         pool = candidates.take(np.arange(min(len(candidates), max(1, wanted) * self.config.pool)))
-        vectors = question.model.catalogue.index.categories
-        if self.config.relevance == 1.0 or vectors.shape[1] == 0 or wanted < 2:
+        catalogue = question.model.catalogue
+        if self.config.relevance == 1.0 or catalogue.index.categories.shape[1] == 0 or wanted < 2:
             chosen = pool.take(np.arange(wanted), note="by score")
         else:
-            order = marginal_relevance(pool.scores, vectors[pool.rows], k=wanted, relevance=self.config.relevance)
+            order = marginal_relevance(pool.scores, catalogue.category_vectors(pool.rows), k=wanted, relevance=self.config.relevance)
             moved = sum(place != position for position, place in enumerate(order))
             chosen = pool.take(np.array(order, np.int64), note=f"{moved} moved")
         return _with_new(chosen, new_rows) if new_rows else chosen
@@ -46,7 +46,7 @@ class Diversify:
         rows = question.model.catalogue.new_rows
         if len(rows) == 0:
             return []
-        rows = rows[~question.blocked[rows]]
+        rows = rows[(rows >= question.model.num_scored) & ~question.blocked[rows]]
         places = max(min(self.config.new_items, question.k // 5), question.k - num_known)
         if len(rows) > places:
             rows = self._rng.choice(rows, size=max(0, places), replace=False)

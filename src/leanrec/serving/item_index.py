@@ -52,6 +52,7 @@ class ItemIndex:
         """(N,) rows, the most popular first."""
         self.popularity = (snapshot.counts / max(1, snapshot.counts.max(initial=0))).astype(np.float32)
         """(N,) acts over those of the most popular item."""
+        self._place_of_category: dict[str, int] = {}
         self.categories = self._category_vectors()
 
     def __len__(self) -> int:
@@ -82,6 +83,14 @@ class ItemIndex:
         rows: Rows = np.unique(np.searchsorted(self._starts, np.array(places, np.int64), side="right") - 1)
         return rows[np.argsort(-self.snapshot.counts[rows], kind="stable")]
 
+    def category_vector(self, value: AttributeValue) -> npt.NDArray[np.float32]:
+        """(C,) of an item that is not here, as a row of `categories`, from what it says of its category."""
+        vector = np.zeros(self.categories.shape[1], np.float32)
+        words = [] if value is None else value if isinstance(value, list) else [str(value)]
+        vector[[self._place_of_category[word] for word in words if word in self._place_of_category]] = 1.0
+        vector /= max(1.0, float(np.linalg.norm(vector)))
+        return vector
+
     def _equal(self, condition: Filter, attribute: Attribute) -> tuple[Mask, Mask]:
         if attribute.kind == "number":
             numbers = self._numbers[condition.column]
@@ -100,6 +109,7 @@ class ItemIndex:
         chosen = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
         place = np.full(len(counts), -1)
         place[chosen] = np.arange(len(chosen))
+        self._place_of_category = {word: int(place[code]) for word, code in words.code_of.items() if place[code] >= 0}
         vectors = np.zeros((len(self), len(chosen)), np.float32)
         is_kept = place[words.codes] >= 0
         vectors[words.rows[is_kept], place[words.codes[is_kept]]] = 1.0

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from leanrec.data.description import ItemDescription
 from leanrec.data.filters import Filter
@@ -131,10 +132,7 @@ class LiveCatalogue:
 
     def new_descriptions(self) -> list[ItemDescription]:
         """What is said of each item that the model never saw, in the order of rows."""
-        return [
-            ItemDescription(item_id=self.item_id(row), title=self.title(row), attributes=self.attributes(row))
-            for row in range(self.num_known, len(self))
-        ]
+        return [self.description(row) for row in range(self.num_known, len(self))]
 
     def item(self, item_id: ItemId) -> Item:
         """What is known of an item; raises `UnknownIdError`."""

@@ -57,6 +57,7 @@ class LiveState:
                 is_available=change.available if change.available is not None else known.is_available,
             )
             await self._put(overlay)
+        await self.models.grow()
         return self.models.default.catalogue.item(item_id)
 
     async def delete_item(self, item_id: str) -> None:

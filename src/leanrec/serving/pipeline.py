@@ -66,7 +66,7 @@ class Pipeline:
         reports: list[StageReport] = []
         began = time.perf_counter()
         for name, stage in self.stages.items():
-            num_in = len(candidates) if reports else question.model.catalogue.num_known
+            num_in = len(candidates) if reports else question.model.num_scored
             candidates = stage(question, candidates)
             ended = time.perf_counter()
             reports.append(StageReport(name=name, ms=round((ended - began) * 1000, 3), num_in=num_in, num_out=len(candidates), note=candidates.note))

@@ -64,7 +64,7 @@ def _reason_of_source(source: str, question: Question) -> str:
 
 def _own_words(question: Question, row: int) -> str:
     model = question.model
-    if model.reasoner is None or row >= model.catalogue.num_known:
+    if model.reasoner is None or row >= model.num_scored:
         return ""
     words = model.reasoner.reason(question.query, model.catalogue.item_id(row))
     return words or (POPULAR if not model.heeds_history or question.is_cold else "")

@@ -97,7 +97,7 @@ def _asked_by_protocol(model: "ServedModel", question: Question, quota: int) -> 
 
 
 def _on_rows_of(question: Question, item_ids: list[ItemId], scores: FloatArray) -> "tuple[Rows, FloatArray]":
-    """What another source offers, on the rows of the model that answers; items that this one does not know are left out."""
-    rows = question.model.snapshot.items.rows(item_ids)
+    """What another source offers, on the rows of the model that answers; items that are not in its catalogue are left out."""
+    rows = np.array([question.model.catalogue.row(item_id) for item_id in item_ids], np.int64)
     is_known = rows >= 0
     return rows[is_known], scores[is_known]

@@ -21,10 +21,20 @@ from leanrec.features.wishes import WishReader
 from leanrec.features.word_weights import WordWeights
 from leanrec.recommenders.building import opener
 from leanrec.recommenders.model import RECOMMENDER_FOLDER, SNAPSHOT_FOLDER
-from leanrec.recommenders.protocol import AddsItems, CatalogueScores, GivesInfluences, GivesReasons, ReadsText, Recommender, SimilarItems
+from leanrec.recommenders.protocol import (
+    AddsItems,
+    CatalogueScores,
+    GivesInfluences,
+    GivesReasons,
+    ReadsProfile,
+    ReadsText,
+    Recommender,
+    SimilarItems,
+)
 from leanrec.serving.item_index import ItemIndex
 from leanrec.serving.live_catalogue import LiveCatalogue
 from leanrec.serving.messages import PastEvent
+from leanrec.serving.profiling import ModelProfiles
 from leanrec.serving.store import ItemOverlay
 
 log = logging.getLogger(__name__)
@@ -48,6 +58,7 @@ class OpenedModel:
     """Of what people ask for in words; it learns the values of items that come later."""
     words: WordWeights
     """Of titles and attributes: what finds items by words where the recommender reads none."""
+    profiles: ModelProfiles
 
     @classmethod
     def open(cls, folder: Path, *, name: str) -> "OpenedModel":
@@ -68,6 +79,7 @@ class OpenedModel:
             index=index,
             reader=WishReader(index.snapshot.attributes),
             words=WordWeights.of([catalogue.description(row) for row in range(catalogue.num_known)]),
+            profiles=ModelProfiles(index.snapshot),
         )
 
 
@@ -143,15 +155,16 @@ class ServedModel:
                 grown = await asyncio.to_thread(growth.done)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with a new item, the recommender goes on without it
                 self._is_stale = growth.start is self.opened.recommender and self.num_scored > self.catalogue.num_known
-                log.error("new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items), "error": type(error).__name__}})
+                log.error(
+                    "new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items), "error": type(error).__name__}}
+                )
                 return
             self._grow(growth, grown)
 
     def words(self) -> WordWeights:
         """BM25 over titles and attributes on the rows of the catalogue, new items by the words that the others have."""
         if self._has_stale_words:
-            new = range(self.catalogue.num_known, len(self.catalogue))
-            self._words = self.opened.words.with_items([self.catalogue.description(row) for row in new])
+            self._words = self.opened.words.with_items(self.catalogue.new_descriptions())
             self._has_stale_words = False
         return self._words
 
@@ -188,6 +201,7 @@ class ServedModel:
         self.comparer: SimilarItems | None = recommender if isinstance(recommender, SimilarItems) else None
         self.heeds_history = bool(getattr(recommender, "is_collaborative", True))
         self.reads_text = isinstance(recommender, ReadsText) and recommender.reads_text
+        self.reads_profile = isinstance(recommender, ReadsProfile) and recommender.reads_profile
 
     def _grow(self, growth: Growth, grown: Recommender) -> None:
         if isinstance(grown, CatalogueScores) and len(grown.items) != growth.num_scored:

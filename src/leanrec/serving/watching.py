@@ -54,6 +54,6 @@ class Watcher:
             return
         if place.name in self._models.by_name and self._models.by_name[place.name].version == opened.version:
             return
-        self._models.swap(opened)
+        await self._models.swap(opened)
         self._telemetry.swapped(is_accepted=True)
         log.info("a new version answers", extra={"fields": {"model": opened.name, "version": opened.version}})
