@@ -12,7 +12,7 @@ import polars as pl
 
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
 from leanrec.data.catalogue import Catalogue
-from leanrec.data.events import SESSION_COLUMN, EventLog, TimeQuality
+from leanrec.data.events import EXTRA_COLUMNS, EventLog, TimeQuality
 from leanrec.data.ids import IdMap
 from leanrec.data.relations import Relations
 from leanrec.errors import DataError
@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 class Dataset:
     """What recommenders are fitted on.
 
-    `events` has columns user_row, item_row (UInt32), event, timestamp (Int64 microseconds), value (Float32) and maybe session_id,
+    `events` has columns user_row, item_row (UInt32), event, timestamp (Int64 microseconds), value (Float32), maybe session_id and review,
     sorted by user, then time; ties keep file order. Row r of `catalogue` and of `user_attributes` is item or user row r. A subset
     of the events keeps the same ids and catalogue, so rows mean the same in train, validation and test.
     """
@@ -130,8 +130,7 @@ def _distinct(ids: pl.Series) -> list[str]:
 
 def _on_rows(frame: pl.DataFrame, *, users: IdMap, items: IdMap, is_timed: bool) -> pl.DataFrame:
     columns = [_rows(frame["user_id"], users), _rows(frame["item_id"], items), frame["event"], frame["timestamp"], frame["value"]]
-    if SESSION_COLUMN in frame.columns:
-        columns.append(frame[SESSION_COLUMN])
+    columns += [frame[name] for name in EXTRA_COLUMNS if name in frame.columns]
     keys = ["user_row", "timestamp"] if is_timed else ["user_row"]
     return pl.DataFrame(columns).sort(keys, maintain_order=True)
 

@@ -41,14 +41,17 @@ EVENT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
         "value": pl.Float32(),
     }
 )
-"""Columns of an event log. `session_id` (Categorical) may stand beside them; a null `value` means none was given."""
+"""Columns of an event log. `session_id` and `review` may stand beside them; a null `value` means none was given."""
 
 SESSION_COLUMN = "session_id"
+REVIEW_COLUMN = "review"
+"""What somebody wrote of the item, null where nothing; kept only when a mapping names its column, since texts are large."""
+EXTRA_COLUMNS: Mapping[str, pl.DataType] = MappingProxyType({SESSION_COLUMN: pl.Categorical(), REVIEW_COLUMN: pl.String()})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventLog:
-    """Events in file order: user_id, item_id, event, timestamp (int64 microseconds, UTC), value and optionally session_id.
+    """Events in file order: user_id, item_id, event, timestamp (int64 microseconds, UTC), value and optionally session_id and review.
 
     Ids read as strings and are stored once each (`pl.Categorical`). With `time_quality="order"` the timestamp is a position,
     with `"none"` it is 0 throughout and the file order is kept.
@@ -60,7 +63,7 @@ class EventLog:
     def __post_init__(self) -> None:
         if self.time_quality not in get_args(TimeQuality):
             raise DataError(f"time_quality {self.time_quality!r} is unknown", hint=f"allowed: {', '.join(get_args(TimeQuality))}")
-        allowed = {**EVENT_SCHEMA, SESSION_COLUMN: pl.Categorical()}
+        allowed = {**EVENT_SCHEMA, **EXTRA_COLUMNS}
         found = dict(self.frame.schema)
         missing = [name for name in EVENT_SCHEMA if name not in found]
         wrong = [f"{name}: {found[name]}" for name in found if name not in allowed or found[name] != allowed[name]]

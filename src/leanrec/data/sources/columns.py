@@ -32,8 +32,8 @@ EVENT_WORDS: Mapping[str, str] = MappingProxyType(
 )
 """Words that event columns use, in lower case, and our kind for each."""
 
-ROLES = ("user", "item", "event", "timestamp", "value", "session")
-Role = Literal["user", "item", "event", "timestamp", "value", "session"]
+ROLES = ("user", "item", "event", "timestamp", "value", "session", "review")
+Role = Literal["user", "item", "event", "timestamp", "value", "session", "review"]
 
 
 class ColumnMapping(Config):
@@ -51,6 +51,8 @@ class ColumnMapping(Config):
     """Column of a figure: a rating, a quantity, seconds watched."""
     session: str | None = None
     """Column of the session's id."""
+    review: str | None = None
+    """Column of what people wrote of the item; kept only when it is stated, since texts are large."""
     kind: str | None = None
     """What every row is where no event column says it: view, buy, rate, ...; left out, it is found from the value column."""
     time: Literal["auto", "order", "none"] = "auto"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from leanrec.data.events import EVENT_SCHEMA, EVENT_WEIGHTS, SESSION_COLUMN, EventKind, EventLog, TimeQuality
+from leanrec.data.events import EVENT_SCHEMA, EVENT_WEIGHTS, EXTRA_COLUMNS, REVIEW_COLUMN, SESSION_COLUMN, EventKind, EventLog, TimeQuality
 from leanrec.data.quarantine import Quarantine
 from leanrec.data.sources.columns import EVENT_WORDS, ColumnMapping
 from leanrec.data.sources.item_columns import as_numbers
@@ -31,6 +31,7 @@ class EventLayout:
     timestamp: str | None = None
     value: str | None = None
     session: str | None = None
+    review: str | None = None
     kind: str = "view"
     words: Mapping[str, str] = field(default_factory=lambda: EVENT_WORDS)
     time_format: TimeFormat | None = None
@@ -52,6 +53,7 @@ class EventLayout:
             timestamp=mapping.timestamp if mapping.time != "none" else None,
             value=mapping.value,
             session=mapping.session,
+            review=mapping.review,
             kind=mapping.kind or "view",
             words=mapping.words,
             time_format=time_format,
@@ -61,7 +63,7 @@ class EventLayout:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns to read, each once."""
-        named = (self.user, self.item, self.event, self.timestamp, self.value, self.session)
+        named = (self.user, self.item, self.event, self.timestamp, self.value, self.session, self.review)
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
@@ -118,14 +120,16 @@ class EventCollector:
 
 
 def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The frames below each other without a copy; a session column is filled where a part has none."""
+    """The frames below each other without a copy; a session or review column is filled where a part has none."""
     frames = [frame for frame in frames if frame.height]
     if not frames:
         return pl.DataFrame(schema=dict(EVENT_SCHEMA))
-    if any(SESSION_COLUMN in frame.columns for frame in frames):
-        frames = [
-            frame if SESSION_COLUMN in frame.columns else frame.with_columns(pl.lit(None, pl.Categorical()).alias(SESSION_COLUMN)) for frame in frames
+    extras = [name for name in EXTRA_COLUMNS if any(name in frame.columns for frame in frames)]
+    if extras:
+        filled = [
+            frame.with_columns(pl.lit(None, EXTRA_COLUMNS[name]).alias(name) for name in extras if name not in frame.columns) for frame in frames
         ]
+        frames = [frame.select([*EVENT_SCHEMA, *extras]) for frame in filled]
     return pl.concat(frames, rechunk=False)
 
 
@@ -138,10 +142,11 @@ def _typed(batch: RawBatch, layout: EventLayout, *, name: str, first_row: int) -
     event, reasons = _events(raw, layout, reasons)
     timestamp, reasons = _times(raw, layout, reasons, first_row=first_row)
     value, reasons = _values(raw, layout, reasons)
-    columns = [user, item, event, timestamp, value]
+    named = [series.alias(key) for series, key in zip((user, item, event, timestamp, value), EVENT_SCHEMA, strict=True)]
     if layout.session is not None:
-        columns.append(_ids(raw[layout.session]).alias(SESSION_COLUMN))
-    named = [series.alias(key) for series, key in zip(columns, [*EVENT_SCHEMA, SESSION_COLUMN])]
+        named.append(_ids(raw[layout.session]).alias(SESSION_COLUMN))
+    if layout.review is not None:
+        named.append(_texts(raw[layout.review]).alias(REVIEW_COLUMN))
     frame, quarantine = pl.DataFrame(named), Quarantine()
     if reasons.null_count() < raw.height:
         is_bad = reasons.is_not_null()
@@ -149,7 +154,7 @@ def _typed(batch: RawBatch, layout: EventLayout, *, name: str, first_row: int) -
         is_text = located["content"].str.strip_chars() != ""
         quarantine = set_aside(located.filter(is_text), name=name, reasons=reasons.filter(is_bad).filter(is_text).to_list())
         frame = frame.filter(~is_bad)
-    schema = {**EVENT_SCHEMA, SESSION_COLUMN: pl.Categorical()}
+    schema = {**EVENT_SCHEMA, **EXTRA_COLUMNS}
     return frame.select(pl.col(key).cast(schema[key]) for key in frame.columns), quarantine
 
 
@@ -172,6 +177,12 @@ def _ids(column: pl.Series) -> pl.Series:
     text = column.cast(pl.String).str.strip_chars() if column.dtype != pl.Categorical() else column.cast(pl.String)
     is_absent = text.is_in(list(_ABSENT))
     return text.set(is_absent, None) if is_absent.any() else text
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    """Texts as they are, null where there is nothing to read."""
+    text = column.cast(pl.String)
+    return text.set(text.str.strip_chars() == "", None)
 
 
 def _events(raw: pl.DataFrame, layout: EventLayout, reasons: pl.Series) -> tuple[pl.Series, pl.Series]:
