@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from leanrec.data.events import EVENT_WEIGHTS, watch_weight
 from leanrec.data.ids import Rows
@@ -29,12 +30,14 @@ class Past:
     """(H,) not a number where none was given."""
     sentiments: FloatArray | None = None
     """(H,) how pleased they were, from -1 to 1, where a model read their reviews; not a number where they said nothing."""
+    mentions: sp.csr_matrix | None = None
+    """(H, A) values of attributes that their reviews name, beside those that the items have."""
 
     def __post_init__(self) -> None:
-        for name in ("weights", "times", "ratings", "sentiments"):
+        for name in ("weights", "times", "ratings", "sentiments", "mentions"):
             column = getattr(self, name)
-            if column is not None and len(column) != len(self.item_rows):
-                raise DataError(f"{name} has {len(column)} entries for {len(self.item_rows)} events", hint="one entry per event")
+            if column is not None and column.shape[0] != len(self.item_rows):
+                raise DataError(f"{name} has {column.shape[0]} entries for {len(self.item_rows)} events", hint="one entry per event")
 
     def __len__(self) -> int:
         return len(self.item_rows)
@@ -66,6 +69,7 @@ class Past:
             times=times,
             ratings=_joined(self, later, "ratings"),
             sentiments=_joined(self, later, "sentiments"),
+            mentions=_mentions(self, later),
         )
         return joined if times is None else joined.take(np.argsort(times, kind="stable"))
 
@@ -77,6 +81,7 @@ class Past:
             times=None if self.times is None else self.times[places],
             ratings=None if self.ratings is None else self.ratings[places],
             sentiments=None if self.sentiments is None else self.sentiments[places],
+            mentions=None if self.mentions is None else self.mentions[places],
         )
 
 
@@ -88,3 +93,12 @@ def _joined(past: Past, later: Past, name: str) -> FloatArray | None:
     filled = [np.full(len(part), np.nan, np.float32) if column is None else column for part, column in zip((past, later), columns, strict=True)]
     joined: FloatArray = np.concatenate(filled)
     return joined
+
+
+def _mentions(past: Past, later: Past) -> sp.csr_matrix | None:
+    known = [part.mentions for part in (past, later) if part.mentions is not None]
+    if not known:
+        return None
+    width = known[0].shape[1]
+    parts = [part.mentions if part.mentions is not None else sp.csr_matrix((len(part), width), dtype=np.float32) for part in (past, later)]
+    return sp.vstack(parts, format="csr")

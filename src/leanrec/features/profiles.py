@@ -178,12 +178,14 @@ class ProfileBuilder:
         )
 
     def _sentiments(self, past: Past, weights: Doubles) -> Doubles:
-        """(A,) mean sentiment of the events that have a value, pulled towards 0; not a number where none says any."""
+        """(A,) mean sentiment of events whose item has a value or whose review names it, pulled to 0; not a number where none says any."""
         sentiments = self._event_sentiments(past)
         known = ~np.isnan(sentiments)
         if not known.any():
             return np.full(len(self.items.values), np.nan)
         has, left = self.items.has[past.item_rows[known]], weights[known] / weights[known].max()
+        if past.mentions is not None:
+            has = has.maximum(past.mentions[known])
         said = np.asarray(has.T @ left)
         pleased = np.asarray(has.T @ (left * sentiments[known]))
         found: Doubles = np.where(said > 0, pleased / (said + PRIOR_OPINIONS), np.nan)
