@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from leanrec.features.histories import FloatArray
-
-MAX_CHARACTERS = 100_000
-"""Longer texts are cut here before they are split into tokens: ten megabytes of text cost no more than this."""
+from leanrec.data.plain_text import MAX_CHARACTERS as MAX_CHARACTERS
+from leanrec.data.tokens import FloatArray
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""Compression: a smaller form of what was made, measured against it."""
