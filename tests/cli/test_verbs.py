@@ -200,3 +200,24 @@ def test_profile_of_a_stranger_names_whom_it_knows(shop: Path, capsys: pytest.Ca
         main(["profile", str(shop / "model"), "--user", "u0003"])
     assert stopped.value.code == 1
     assert "user 'u0003' is unknown" in capsys.readouterr().err
+
+
+def test_fit_joins_the_histories_of_linked_ids_and_says_so(shop: Path, runs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ids.csv").write_text("id,person\nu00001,ann\nu00002,ann\n")
+    words = [
+        "fit",
+        str(shop / "orders.csv"),
+        "--to",
+        str(tmp_path / "model"),
+        "--recommender",
+        "popularity",
+        "--identities",
+        str(tmp_path / "ids.csv"),
+    ]
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 0
+    assert "2 ids became 1 persons" in capsys.readouterr().err
+    (ann,) = json.loads(runs("profile", tmp_path / "model", "--user", "ann", "--json"))
+    singles = json.loads(runs("profile", shop / "model", "--user", "u00001", "--user", "u00002", "--json"))
+    assert ann["num_events"] == sum(one["num_events"] for one in singles)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leanrec.cli.options import AsJson, CatalogueFile, ConfigFile, Memory, Minutes, Overrides, settings_of
+from leanrec.cli.options import AsJson, CatalogueFile, ConfigFile, IdentitiesFile, Memory, Minutes, Overrides, settings_of
 from leanrec.cli.printing import print_json
 
 Data = Annotated[str, typer.Argument(help="A file, folder or URL of events: CSV, Parquet, JSON lines, MovieLens, RecBole, Amazon, sequences.txt.")]
@@ -32,6 +32,7 @@ def inspect(
     source: Data,
     to: Annotated[Path, typer.Option("--to", help="The HTML report to write.")] = Path("inspection.html"),
     catalogue: CatalogueFile = None,
+    identities: IdentitiesFile = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -40,7 +41,7 @@ def inspect(
     from leanrec.cli.results import print_inspection
     from leanrec.workflow.reading import inspect as inspect_data
 
-    inspection = inspect_data(source, to=to, settings=settings_of(config, overrides), catalogue=catalogue)
+    inspection = inspect_data(source, to=to, settings=settings_of(config, overrides, identities=identities), catalogue=catalogue)
     if as_json:
         print_json({**inspection.to_dict(), "report": str(to)})
     else:
@@ -52,6 +53,7 @@ def fit(
     to: Annotated[Path | None, typer.Option("--to", help="The model folder to write; NAME-model beside you by default.", show_default=False)] = None,
     recommender: Annotated[str | None, typer.Option(help="Take this recommender without a competition.", show_default=False)] = None,
     catalogue: CatalogueFile = None,
+    identities: IdentitiesFile = None,
     minutes: Minutes = None,
     memory: Memory = None,
     config: ConfigFile = None,
@@ -63,7 +65,7 @@ def fit(
     from leanrec.workflow.fitting import fit as fit_model
     from leanrec.workflow.fitting import model_folder
 
-    settings = settings_of(config, overrides, minutes=minutes, memory=memory)
+    settings = settings_of(config, overrides, minutes=minutes, memory=memory, identities=identities)
     folder = to or model_folder(source)
     model = fit_model(source, recommender=recommender, settings=settings, catalogue=catalogue, to=folder)
     if as_json:
@@ -76,6 +78,7 @@ def prove(
     source: Data,
     to: Annotated[Path, typer.Option("--to", help="The folder for report.json, report.md and the plot.")] = Path("proof"),
     catalogue: CatalogueFile = None,
+    identities: IdentitiesFile = None,
     minutes: Minutes = None,
     memory: Memory = None,
     config: ConfigFile = None,
@@ -86,7 +89,9 @@ def prove(
     from leanrec.cli.results import print_proof
     from leanrec.workflow.proving import prove as prove_data
 
-    report = prove_data(source, settings=settings_of(config, overrides, minutes=minutes, memory=memory), catalogue=catalogue, to=to)
+    report = prove_data(
+        source, settings=settings_of(config, overrides, minutes=minutes, memory=memory, identities=identities), catalogue=catalogue, to=to
+    )
     if as_json:
         print_json({**report.to_dict(), "report": str(to)})
     else:

@@ -1,5 +1,6 @@
 """Options that several verbs share, each with its help."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,19 @@ Minutes = Annotated[
 Memory = Annotated[
     float | None, typer.Option(help="Budget: gigabytes of memory; what is foreseen to hold more is left out or refused.", show_default=False)
 ]
+IdentitiesFile = Annotated[
+    str | None, typer.Option("--identities", help="A table that says which ids are one person: id,person or id,alias.", show_default=False)
+]
 TopK = Annotated[int, typer.Option("--k", help="Items in each list.")]
 
 
-def settings_of(config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None) -> "RunSettings":
-    """Settings from file, overrides and budget flags, in that order."""
+def settings_of(
+    config: Path | None, overrides: list[str] | None, *, minutes: float | None = None, memory: float | None = None, identities: str | None = None
+) -> "RunSettings":
+    """Settings from file, overrides and flags, in that order."""
     from leanrec.workflow.settings import read_settings
 
     budget = {"minutes": minutes, "memory_gb": memory}
     flags = [f"budget.{name}={value}" for name, value in budget.items() if value is not None]
+    flags += [f"identities.file={json.dumps(identities)}"] if identities is not None else []
     return read_settings(config, [*(overrides or []), *flags])

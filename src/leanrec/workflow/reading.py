@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leanrec.data.clean import Cleaned, clean
+from leanrec.data.clean import Cleaned, CleaningStep, clean
 from leanrec.data.dataset import Dataset
+from leanrec.data.identity_file import read_identities
 from leanrec.data.inspection import Inspection, inspect_data
 from leanrec.data.sources.columns import MappingGuess
 from leanrec.data.sources.frames import guess_frame, read_frame
 from leanrec.data.sources.opening import guess_columns
 from leanrec.data.sources.opening import read as read_source
 from leanrec.data.sources.protocol import Reading
+from leanrec.errors import ConfigError
 from leanrec.workflow.settings import RunSettings
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ def read(data: Data, *, settings: RunSettings | None = None, catalogue: str | No
     Rows that were set aside go to `<beside>.quarantine.parquet`, when `beside` names what is being written.
     """
     if isinstance(data, Dataset):
+        if settings is not None and settings.identities is not None:
+            raise ConfigError("identities cannot be applied to a data set that is built already", hint="give the path or the frame of the events")
         return data
     cleaned = read_clean(data, settings=settings, catalogue=catalogue)
     if beside is not None:
@@ -37,7 +42,13 @@ def read_clean(data: Data, *, settings: RunSettings | None = None, catalogue: st
     """What was read, after cleaning, with every step counted."""
     settings = settings or RunSettings()
     reading = _reading(data, settings=settings, catalogue=catalogue)
-    return clean(reading, settings.cleaning)
+    if settings.identities is None:
+        return clean(reading, settings.cleaning)
+    linked, report = read_identities(settings.identities).applied(reading)
+    (log.warning if report.num_shared or report.num_conflicts else log.info)("identities: %s", report.describe())
+    step = CleaningStep(name="identities", rows_before=len(reading.log), changed=report.num_events, note=report.describe())
+    cleaned = clean(linked, settings.cleaning)
+    return replace(cleaned, steps=(step, *cleaned.steps))
 
 
 def dataset_of(cleaned: Cleaned) -> Dataset:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from leanrec.config import Budget, Config, apply_overrides, read_toml
 from leanrec.data.clean import CleaningConfig
+from leanrec.data.identities import IdentitiesConfig
 from leanrec.data.sources.columns import ColumnMapping
 
 SplitKind = Literal["auto", "time", "leave-one-out", "user", "cold-items"]
@@ -33,6 +34,8 @@ class RunSettings(Config):
     """What may be spent."""
     columns: ColumnMapping | None = None
     """Which column is the user, the item and so on; guessed and shown when left out."""
+    identities: IdentitiesConfig | None = None
+    """Which ids are one person, across devices and platforms; `None` takes every id as a person."""
     cleaning: CleaningConfig = CleaningConfig()
     split: SplitConfig = SplitConfig()
     rungs: tuple[str, ...] = ("popularity", "popularity-recent", "cooccurrence", "item-knn", "ease", "als", "bpr", "sequential", "fusion")
