@@ -10,7 +10,9 @@ from leanrec.data.query import Query
 from leanrec.errors import ConfigError
 from leanrec.serving.correcting import muted
 from leanrec.serving.filtering import blocked_items
-from leanrec.serving.messages import PastEvent, Recommended, RecommendedItem, RecommendRequest, SimilarItem, SimilarItems
+from leanrec.serving.finding import items_like
+from leanrec.serving.hearing import hear
+from leanrec.serving.messages import FoundItems, PastEvent, Recommended, RecommendedItem, RecommendRequest, SimilarItem, SimilarItems
 from leanrec.serving.models import ModelSet
 from leanrec.serving.pipeline import Pipeline, PipelineAnswer
 from leanrec.serving.profiling import own_ids, profile_of
@@ -22,6 +24,7 @@ READ_HISTORY = 1000
 """Newest items of a history that a recommender is given; all of it decides what was seen."""
 ATTRIBUTES_SOURCE = "attributes"
 NOBODY = Profile()
+NANOSECONDS_PER_DAY = 86_400_000_000_000
 
 
 class Answering:
@@ -52,7 +55,12 @@ class Answering:
             request_id=request_id,
             timings_ms=timings,
             stages=answer.stages,
+            understood=question.heard.understood if question.heard is not None else None,
         )
+
+    def find(self, text: str, *, limit: int, offset: int) -> FoundItems:
+        """Items near a text, by the default model."""
+        return items_like(text, model=self._models.default, limit=limit, offset=offset, config=self._pipeline.config.hear)
 
     def similar(self, item_id: ItemId, *, k: int, model_name: str | None) -> SimilarItems:
         """The items most like one; by attributes where the model knows no likeness of it. Raises `UnknownIdError`."""
@@ -103,10 +111,18 @@ class Answering:
         taken_out = muted(model.catalogue, profile.corrections)
         if taken_out is not None:
             blocked |= taken_out
+        heard = None
+        if request.text is not None:
+            hearing = self._pipeline.config.hear
+            heard = hear(request.text, not_meant=request.not_meant, model=model, blocked=blocked, config=hearing)
+            blocked = heard.blocked if heard is not None else blocked
         query = Query(
             user_id=request.user_id if not profile.is_forgotten else None,
             history=tuple([model.catalogue.item_id(row) for row in history.tolist()]),
+            text=heard.text if heard is not None else None,
+            attributes=request.attributes,
             context=request.context,
+            time=time.time_ns() // 1000,
             profile=self._profile(request, model, profile) if model.reads_profile else None,
         )
         return Question(
@@ -119,6 +135,9 @@ class Answering:
             num_blocked=int(np.count_nonzero(blocked[: model.num_scored])),
             wants_reasons=request.explain,
             corrections=profile.corrections,
+            heard=heard,
+            person=min((request.user_id or next(iter(request.history), ""), *profile.linked)),
+            day=time.time_ns() // NANOSECONDS_PER_DAY,
         )
 
     def _profile(self, request: RecommendRequest, model: ServedModel, known: Profile) -> UserProfile:

@@ -7,9 +7,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from leanrec.data.ids import UNKNOWN_ROW
 from leanrec.data.profile import Correction
 from leanrec.errors import DataError, UnknownIdError
 from leanrec.serving.answering import Answering
+from leanrec.serving.exposure import Exposure
 from leanrec.serving.library import places
 from leanrec.serving.logs import Mask
 from leanrec.serving.messages import CorrectionsRequest, EventsRequest, EventsStored, FoundUser, History, Item, ItemChange, LinkRequest, ModelReport
@@ -17,7 +19,7 @@ from leanrec.serving.models import ModelSet
 from leanrec.serving.pipeline import Pipeline, PipelineConfig
 from leanrec.serving.profiling import require_correctable
 from leanrec.serving.served_model import OpenedModel
-from leanrec.serving.store import ItemOverlay, Store
+from leanrec.serving.store import NOT_HISTORY, ItemOverlay, Store
 from leanrec.serving.telemetry import Telemetry
 from leanrec.serving.watching import Watcher
 
@@ -32,7 +34,8 @@ class LiveState:
         self.store = store
         self.telemetry = Telemetry()
         self.models = ModelSet([OpenedModel.open(place.folder, name=place.name) for place in found], store=store)
-        self.answering = Answering(models=self.models, store=store, pipeline=Pipeline(pipeline))
+        self._exposure = Exposure()
+        self.answering = Answering(models=self.models, store=store, pipeline=Pipeline(pipeline, exposure=self._exposure))
         self.mask = Mask(store.secret())
         self.is_draining = False
         self.watcher = Watcher(folders, models=self.models, telemetry=self.telemetry, known=found, seconds=watch_seconds)
@@ -42,6 +45,10 @@ class LiveState:
         """Store events; the next answer heeds them."""
         stored = await _done(self.store.append(request.events, now=time.time_ns() // 1000))
         self.telemetry.stored(accepted=stored.accepted, duplicates=stored.duplicates)
+        if stored.accepted:
+            catalogue = self.models.default.catalogue
+            acts = (event.item_id for event in request.events if event.event not in NOT_HISTORY)
+            self._exposure.acted(item_id for item_id in acts if catalogue.row(item_id) != UNKNOWN_ROW)
         return EventsStored(accepted=stored.accepted, duplicates=stored.duplicates)
 
     async def change_item(self, item_id: str, change: ItemChange) -> Item:

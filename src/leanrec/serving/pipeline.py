@@ -10,7 +10,10 @@ import numpy as np
 from leanrec.config import Config, read_toml
 from leanrec.serving.correcting import Correct, CorrectConfig
 from leanrec.serving.diversifying import Diversify, DiversifyConfig
+from leanrec.serving.exploring import Explore, ExploreConfig
+from leanrec.serving.exposure import Exposure
 from leanrec.serving.filtering import Filter, FilterConfig
+from leanrec.serving.hearing import HearConfig
 from leanrec.serving.messages import StageReport
 from leanrec.serving.ranking import Fuse, FuseConfig, Rank, RankConfig
 from leanrec.serving.reasoning import Explain, ExplainConfig
@@ -19,8 +22,10 @@ from leanrec.serving.stage import Candidates, Question, Stage
 
 
 class PipelineConfig(Config):
-    """The stages in their order; every table may be left out."""
+    """The stages in their order, and how words are heard before the first; every table may be left out."""
 
+    hear: HearConfig = HearConfig()
+    """What the user's own words weigh."""
     retrieve: RetrieveConfig = RetrieveConfig()
     """Where candidates come from."""
     filter: FilterConfig = FilterConfig()
@@ -33,6 +38,8 @@ class PipelineConfig(Config):
     """What stated likes and dislikes weigh."""
     diversify: DiversifyConfig = DiversifyConfig()
     """How much variety."""
+    explore: ExploreConfig = ExploreConfig()
+    """Places for items of which little is known."""
     explain: ExplainConfig = ExplainConfig()
     """Reasons."""
 
@@ -48,7 +55,7 @@ class PipelineAnswer:
 class Pipeline:
     """Runs the stages one after the other."""
 
-    def __init__(self, config: PipelineConfig | None = None, *, seed: int = 0) -> None:
+    def __init__(self, config: PipelineConfig | None = None, *, exposure: Exposure | None = None, seed: int = 0) -> None:
         self.config = config or PipelineConfig()
         self.stages: Mapping[str, Stage] = {
             "retrieve": Retrieve(self.config.retrieve),
@@ -56,7 +63,8 @@ class Pipeline:
             "rank": Rank(self.config.rank),
             "fuse": Fuse(self.config.fuse),
             "correct": Correct(self.config.correct),
-            "diversify": Diversify(self.config.diversify, rng=np.random.default_rng(seed)),
+            "diversify": Diversify(self.config.diversify),
+            "explore": Explore(self.config.explore, exposure=exposure or Exposure(), seed=seed),
             "explain": Explain(self.config.explain),
         }
 

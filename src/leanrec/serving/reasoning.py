@@ -16,6 +16,7 @@ from leanrec.serving.stage import NEW_ITEM, POPULARITY, Candidates, FloatArray, 
 MAX_INFLUENCES = 20
 """Newest items of a history among which a reason is looked for; with the usual decay older ones weigh less than a thousandth."""
 NEW_IN_CATALOGUE = "new in the catalogue"
+SELDOM_CHOSEN = "few have chosen it so far"
 
 
 class ExplainConfig(Config):
@@ -35,7 +36,10 @@ class Explain:
         """The same candidates with reasons."""
         if not question.wants_reasons:
             return candidates
-        reasons = [_reason_of_source(candidates.names[source], question) for source in candidates.sources.tolist()]
+        reasons = [
+            _reason_of_words(question, row) or _reason_of_source(candidates.names[source], question, row)
+            for row, source in zip(candidates.rows.tolist(), candidates.sources.tolist(), strict=True)
+        ]
         if question.model.reasoner is not None:
             reasons = [reason or _own_words(question, row) for reason, row in zip(reasons, candidates.rows.tolist(), strict=True)]
         open_places = [place for place, reason in enumerate(reasons) if not reason]
@@ -55,9 +59,13 @@ class Explain:
         return influences, f"asked again without each of the newest {len(influences)}"
 
 
-def _reason_of_source(source: str, question: Question) -> str:
+def _reason_of_words(question: Question, row: int) -> str:
+    return question.heard.reason(row) if question.heard is not None else ""
+
+
+def _reason_of_source(source: str, question: Question, row: int) -> str:
     if source == NEW_ITEM:
-        return NEW_IN_CATALOGUE
+        return NEW_IN_CATALOGUE if row >= question.model.catalogue.num_known else SELDOM_CHOSEN
     is_for_everyone = source == POPULARITY or not question.model.heeds_history
     return POPULAR if is_for_everyone and question.model.reasoner is None else ""
 
@@ -66,7 +74,7 @@ def _own_words(question: Question, row: int) -> str:
     model = question.model
     if model.reasoner is None or row >= model.num_scored:
         return ""
-    words = model.reasoner.reason(question.query, model.catalogue.item_id(row))
+    words = model.reasoner.reason(model.readable(question.query), model.catalogue.item_id(row))
     return words or (POPULAR if not model.heeds_history or question.is_cold else "")
 
 
@@ -74,14 +82,15 @@ def _by_occlusion(model: ServedModel, question: Question, rows: Rows, *, budget_
     """(H', K) how far scores fall without each of the newest items of the history, as many as the time allows, oldest first."""
     deadline = time.perf_counter() + budget_ms / 1000
     item_ids = [model.catalogue.item_id(row) for row in rows.tolist()]
-    whole = _scores(model, question.query, item_ids, rows)
+    query = model.readable(question.query)
+    whole = _scores(model, query, item_ids, rows)
     drops: list[FloatArray] = []
     for row in question.history_rows[::-1].tolist():
         if drops and time.perf_counter() > deadline:
             break
         gone = model.catalogue.item_id(row)
-        history = tuple(item_id for item_id in question.query.history if item_id != gone)
-        drops.append(whole - _scores(model, replace(question.query, history=history), item_ids, rows))
+        history = tuple(item_id for item_id in query.history if item_id != gone)
+        drops.append(whole - _scores(model, replace(query, history=history), item_ids, rows))
     return np.array(drops[::-1], np.float32).reshape(len(drops), len(rows))
 
 

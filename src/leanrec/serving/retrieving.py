@@ -68,18 +68,21 @@ def _offer(source: SourceConfig, question: Question) -> "tuple[str, Rows, FloatA
     quota = max(source.quota, 4 * question.k) + question.num_blocked
     if source.recommender == POPULARITY:
         index = question.model.catalogue.index
-        rows = index.by_popularity[:quota]
-        return POPULARITY, rows, index.popularity[rows]
+        scores = question.lifted(index.popularity, np.arange(len(index)))
+        rows = _best(scores, quota)
+        return POPULARITY, rows, scores[rows]
     model = question.model if source.recommender == ASKED_MODEL else question.models.get(source.recommender)
     if model is None:
         return None
     name = POPULARITY if question.is_cold and model.heeds_history else model.opened.kind
     if model.scorer is None:
         return name, *_asked_by_protocol(model, question, quota)
-    scores = model.scorer.catalogue_scores([question.query])[0]
-    rows = _best(scores, quota)
+    scores = question.scores_of(model)
     if model is question.model:
+        scores = question.lifted(scores, np.arange(len(scores)))
+        rows = _best(scores, quota)
         return name, rows, scores[rows]
+    rows = _best(scores, quota)
     return name, *_on_rows_of(question, [model.catalogue.item_id(row) for row in rows.tolist()], scores[rows])
 
 
@@ -92,7 +95,7 @@ def _best(scores: FloatArray, quota: int) -> "Rows":
 
 
 def _asked_by_protocol(model: "ServedModel", question: Question, quota: int) -> "tuple[Rows, FloatArray]":
-    answer = model.recommender.recommend([question.query], k=quota, exclude_seen=False)[0]
+    answer = model.recommender.recommend([model.readable(question.query)], k=quota, exclude_seen=False)[0]
     return _on_rows_of(question, list(answer.item_ids), np.array([item.score for item in answer.items], np.float32))
 
 
@@ -100,4 +103,4 @@ def _on_rows_of(question: Question, item_ids: list[ItemId], scores: FloatArray) 
     """What another source offers, on the rows of the model that answers; items that are not in its catalogue are left out."""
     rows = np.array([question.model.catalogue.row(item_id) for item_id in item_ids], np.int64)
     is_known = rows >= 0
-    return rows[is_known], scores[is_known]
+    return rows[is_known], question.lifted(scores[is_known], rows[is_known])

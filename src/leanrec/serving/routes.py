@@ -8,6 +8,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
+from leanrec.errors import ConfigError
 from leanrec.serving import messages
 from leanrec.serving.gate import REQUEST_ID, USER
 from leanrec.serving.live_state import LiveState
@@ -23,6 +24,7 @@ _READ_ITEM = msgspec.json.Decoder(messages.ItemChange).decode
 UserId = Annotated[str, Path(min_length=1, max_length=messages.MAX_CHARACTERS)]
 ItemId = Annotated[str, Path(min_length=1, max_length=messages.MAX_CHARACTERS)]
 Search = Annotated[str, Query(max_length=messages.MAX_CHARACTERS)]
+Like = Annotated[str, Query(max_length=messages.MAX_TEXT_CHARACTERS)]
 ModelName = Annotated[str | None, Query(min_length=1, max_length=messages.MAX_CHARACTERS)]
 
 
@@ -92,9 +94,17 @@ HOT_OPERATIONS: dict[str, dict[str, Document]] = {
 
 @router.get("/v1/items", responses=answers(messages.FoundItems, *READING), operation_id="search_items")
 async def search_items(
-    request: Request, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 20, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    request: Request,
+    search: Search = "",
+    like: Like = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
-    """Search items by title, the most popular first."""
+    """Search items by a part of their title, the most popular first, or by what they are like, the nearest first."""
+    if search and like.strip():
+        raise ConfigError("`search` and `like` ask for two things", hint="search= finds a part of a title, like= what is near in meaning: send one")
+    if like.strip():
+        return _json(state_of(request).answering.find(like, limit=limit, offset=offset))
     return _json(state_of(request).models.default.catalogue.search(search, limit=limit, offset=offset))
 
 

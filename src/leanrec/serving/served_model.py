@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -167,6 +167,10 @@ class ServedModel:
             self._words = self.opened.words.with_items(self.catalogue.new_descriptions())
             self._has_stale_words = False
         return self._words
+
+    def readable(self, query: Query) -> Query:
+        """The query without its text where the recommender reads none."""
+        return query if self.reads_text or query.text is None else replace(query, text=None)
 
     def is_cold(self, query: Query) -> bool:
         """Whether the recommender knows nothing of who asks."""

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from leanrec.data.profile import Correction
 from leanrec.data.query import Query
+from leanrec.serving.hearing import FloatArray, Heard
 from leanrec.serving.item_index import Mask, Rows
 from leanrec.serving.served_model import ServedModel
 
-FloatArray = npt.NDArray[np.float32]
+__all__ = ["NEW_ITEM", "POPULARITY", "Candidates", "FloatArray", "Question", "Stage"]
 
 NEW_ITEM = "new-item"
 """Source of an item that no model has seen."""
@@ -37,11 +38,29 @@ class Question:
     wants_reasons: bool = True
     corrections: tuple[Correction, ...] = ()
     """What the user says of their tastes; items that are `not-me` stand in `blocked` already."""
+    heard: Heard | None = None
+    """What they ask for in their own words; its conditions stand in `blocked` already."""
+    person: str = ""
+    """One word for all ids of the user, or for the session; with `day` what chance is drawn from, so that lists stay the same for a while."""
+    day: int = 0
+    """Since 1970."""
+    _scores: dict[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_cold(self) -> bool:
         """Nothing is known of who asks."""
-        return len(self.history_rows) == 0
+        return len(self.history_rows) == 0 and self.model.is_cold(self.model.readable(self.query))
+
+    def scores_of(self, model: ServedModel) -> FloatArray:
+        """(R,) how a model scores each item that it knows; it is asked once, and must be one that scores a whole catalogue."""
+        if model.name not in self._scores:
+            assert model.scorer is not None, "only such a model has scores of everything"  # noqa: S101 - only our own bug could break it
+            self._scores[model.name] = model.scorer.catalogue_scores([model.readable(self.query)])[0]
+        return self._scores[model.name]
+
+    def lifted(self, scores: FloatArray, rows: Rows) -> FloatArray:
+        """Scores of rows with what the user's own words add."""
+        return scores if self.heard is None else self.heard.lifted(scores, rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
