@@ -1,5 +1,6 @@
 """Every transform on a small table worked out by hand; mistakes in declarations are named."""
 
+import tomllib
 from collections.abc import Sequence
 from math import log1p
 from pathlib import Path
@@ -228,6 +229,12 @@ def test_saved_features_are_the_same(tmp_path: Path) -> None:
     del arrays["0.scale"]
     with pytest.raises(ArtifactError, match="the feature 'f0' lacks a part"):
         TabularFeatures.from_arrays(every.config, arrays)
+
+
+def test_the_documented_configuration_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
+    declared = TabularConfig.parse(tomllib.loads(text.split("```toml\n")[1].split("```")[0]))
+    assert len(declared.features) == 8
 
 
 def test_features_of_one_side_can_be_had_alone() -> None:

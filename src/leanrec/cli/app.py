@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from leanrec.cli.asking import explain, recommend, similar
+from leanrec.cli.encoders import encoder
+from leanrec.cli.features import features
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
 from leanrec.cli.profiles import profile
@@ -34,9 +36,10 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, profile, serve):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, profile, serve, encoder):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
+app.add_typer(features, name="features")
 app.command(name="list")(list_names)
 app.command()(doctor)

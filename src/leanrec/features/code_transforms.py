@@ -1,11 +1,10 @@
-"""Transforms that give each row one code of a few: buckets, categories, hashes and crosses; as a code for embeddings, or one-hot."""
+"""Transforms that give each row one code of a few: categories, hashes and crosses; as a code for embeddings, or one-hot."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -15,8 +14,8 @@ from leanrec.artifact import Arrays
 from leanrec.data.ids import IdMap
 from leanrec.errors import ConfigError, DataError, did_you_mean
 from leanrec.features.tabular_table import Place, Table
-from leanrec.features.tabular_values import Figures, Rows, Value, figures_of, mixed, stable_hash, words_of
-from leanrec.features.transforms import TEXT_HINT, ColumnTransform, Fitted, FloatArray, Transform, is_no_figure
+from leanrec.features.tabular_values import Rows, Value, mixed, stable_hash, words_of
+from leanrec.features.transforms import ColumnTransform, Fitted, FloatArray, Transform
 
 MAX_CODES = 1 << 22
 MAX_ONE_HOT = 1024
@@ -197,60 +196,6 @@ class FittedHash(FittedCodes):
         return {}
 
 
-class Bucketise(ColumnCodes):
-    """The bucket that a figure falls into: between given edges, or quantiles of the rows."""
-
-    kind: Literal["bucketise"] = "bucketise"
-    buckets: int = Field(default=10, ge=2, le=MAX_ONE_HOT)
-    """How many quantiles; equal edges fall together."""
-    edges: tuple[float, ...] = ()
-    """Rising edges, instead of quantiles; a figure that equals an edge is in the bucket above it."""
-
-    @model_validator(mode="after")
-    def _checked(self) -> "Bucketise":
-        if any(first >= second for first, second in pairwise(self.edges)):
-            raise ConfigError(f"feature {self.name!r}: edges {list(self.edges)} do not rise", hint="sort them, each once")
-        return self
-
-    def fit(self, table: Table, *, earlier: Mapping[str, Fitted]) -> "FittedBuckets":  # noqa: ARG002 - reads no other feature
-        """Learn the edges where none are given."""
-        if not self.edges or self.source != "context":
-            self.require_columns(table)
-        column = table.column(self.place)
-        self.refuse(column.values, is_wrong=is_no_figure, needs="figures", hint=TEXT_HINT)
-        figures = figures_of(column.values)[column.rows]
-        return FittedBuckets(config=self, edges=np.array(self.edges) if self.edges else _quantiles(figures, self.buckets))
-
-    def restore(self, arrays: Arrays, *, earlier: Mapping[str, Fitted]) -> "FittedBuckets":  # noqa: ARG002 - reads no other feature
-        """The fitted form that `to_arrays` wrote."""
-        return FittedBuckets(config=self, edges=arrays["edges"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedBuckets(FittedCodes):
-    """Code b lies between edge b - 1 and edge b; maybe one more for a missing value."""
-
-    config: Bucketise
-    edges: Figures
-
-    @cached_property
-    def code_names(self) -> tuple[str, ...]:
-        """The span of each bucket, and maybe `missing`."""
-        ends = ["", *(f"{edge:g}" for edge in self.edges.tolist()), ""]
-        return (*(f"{low}..{high}" for low, high in pairwise(ends)), *([MISSING] if self.config.missing == "own" else []))
-
-    def raw_codes(self, table: Table) -> Rows:
-        """(n,) the bucket of each row's figure."""
-        column = table.column(self.config.place)
-        figures = figures_of(column.values)
-        codes = np.searchsorted(self.edges, figures, side="right").astype(np.int64)
-        return self.with_missing(codes, np.isnan(figures), policy=self.config.missing, own=len(self.edges) + 1)[column.rows]
-
-    def to_arrays(self) -> Arrays:
-        """The edges."""
-        return {"edges": self.edges}
-
-
 class Cross(CodeTransform):
     """Two features together, hashed into B codes: what neither says alone."""
 
@@ -342,13 +287,3 @@ def require_one_hot(transform: CodeTransform, num_codes: int) -> None:
 
 def _is_several(value: Value) -> bool:
     return isinstance(value, list)
-
-
-def _quantiles(figures: Figures, buckets: int) -> Figures:
-    known = np.sort(figures[~np.isnan(figures)])
-    if not len(known):
-        return np.zeros(0)
-    places = (np.arange(1, buckets) * len(known)) // buckets
-    edges = np.unique(known[places])
-    kept: Figures = edges[edges > known[0]]  # nothing would lie below the least
-    return kept

@@ -32,6 +32,8 @@ class EventTransform(Transform, ABC):
     """Counted for each `item`, `user`, value of a column (`item.genres`, `user.country`), or combination (`["user", "item.genres"]`)."""
     events: tuple[str, ...] = ACTS
     """The kinds of events that are meant; all but impressions by default."""
+    min_value: float | None = None
+    """Of `events`, only those whose value is at least this: ratings of four stars and more."""
     missing: FigureMissing = "mean"
     """What stands for a row that lacks what is counted by: the `mean`, `zero`, the mean with a `flag` beside it, or an `error`."""
 
@@ -57,8 +59,8 @@ class EventTransform(Transform, ABC):
     def fit(self, table: Table, *, earlier: Mapping[str, Fitted]) -> "FittedEvents":  # noqa: ARG002 - reads no other feature
         """Take in the past, and learn mean and deviation over the rows, each as of its own time."""
         past = self._checked_past(table)
-        states = tuple(self.counts_of(past, kinds).state() for kinds in self.groups)
-        totals = [_num_events(past, kinds) for kinds in self.groups]
+        states = tuple(self.counts_of(past, group).state() for group in range(len(self.groups)))
+        totals = [len(self.rows_of(past, group)) for group in range(len(self.groups))]
         prior = totals[0] / max(1, totals[-1])
         scale = Scale(name=self.name, missing=self.missing, mean=0.0, deviation=1.0)
         unscaled = FittedEvents(config=self, states=states, prior=prior, scale=scale)
@@ -78,9 +80,18 @@ class EventTransform(Transform, ABC):
             scale=Scale.from_arrays(arrays, name=self.name, missing=self.missing),
         )
 
-    def counts_of(self, events: Table, kinds: tuple[str, ...]) -> "Counted":
-        """The counts of events of some kinds, as of any time."""
-        chosen = events.take(_rows_of(events, kinds))
+    def rows_of(self, events: Table, group: int) -> Rows:
+        """Places of the events that a group counts; raises `ConfigError` where the table does not say what its events are."""
+        if events.kinds is None:
+            raise ConfigError("a table of events says of what kind each is; this one does not", hint="make it with `events_of` or set `kinds`")
+        is_counted = np.isin(events.kinds, [KINDS.index(kind) for kind in self.groups[group]])
+        if group == 0 and self.min_value is not None:
+            is_counted &= (np.full(len(events), np.nan) if events.values is None else events.values) >= self.min_value
+        return np.flatnonzero(is_counted)
+
+    def counts_of(self, events: Table, group: int) -> "Counted":
+        """The counts of a group of events, as of any time."""
+        chosen = events.take(self.rows_of(events, group))
         rows, keys = keys_of(chosen, self.places)
         return Counted(timeline=Timeline.of(keys, chosen.times[rows], half_life=self.half_life))
 
@@ -145,7 +156,7 @@ class FittedEvents(Fitted):
         past, times = table.past, table.times[rows]
         known: tuple[DecayedCounts | Timeline, ...] = self.states
         if past is not None:
-            known = tuple(self.config.counts_of(past, kinds).timeline for kinds in self.config.groups)
+            known = tuple(self.config.counts_of(past, group).timeline for group in range(len(self.states)))
         sums = tuple(_sums(rows, state.count(keys, times), len(table)) for state in known)
         figures = self.config.figures(sums, _days(rows, times, known[0].last_before(keys, times), len(table)), self.prior)
         return np.where(np.bincount(rows, minlength=len(table)) > 0, figures, np.nan)
@@ -153,8 +164,8 @@ class FittedEvents(Fitted):
     def with_events(self, events: Table) -> "FittedEvents":
         """The same after further events; itself stays as it is."""
         states = []
-        for state, kinds in zip(self.states, self.config.groups, strict=True):
-            chosen = events.take(_rows_of(events, kinds))
+        for group, state in enumerate(self.states):
+            chosen = events.take(self.config.rows_of(events, group))
             rows, keys = keys_of(chosen, self.config.places)
             states.append(state.after(keys, chosen.times[rows]))
         return replace(self, states=tuple(states))
@@ -256,17 +267,6 @@ def _days(rows: Rows, times: Rows, last: Rows, num_rows: int) -> Figures:
     moments[rows] = times
     is_known = (newest != NO_TIME) & (moments != NO_TIME)
     return np.where(is_known, np.maximum(np.where(is_known, moments - np.where(is_known, newest, 0), 0), 0) / DAY, np.nan)
-
-
-def _rows_of(events: Table, kinds: tuple[str, ...]) -> Rows:
-    """Places of the events of some kinds."""
-    if events.kinds is None:
-        raise ConfigError("a table of events says of what kind each is; this one does not", hint="make it with `events_of` or set `kinds`")
-    return np.flatnonzero(np.isin(events.kinds, [KINDS.index(kind) for kind in kinds]))
-
-
-def _num_events(events: Table, kinds: tuple[str, ...]) -> int:
-    return len(_rows_of(events, kinds))
 
 
 def _place(name: str, part: str) -> Place:

@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 from leanrec.artifact import Arrays, Artifact, Manifest, save_artifact
 from leanrec.config import Config
 from leanrec.errors import ArtifactError, ConfigError, did_you_mean
-from leanrec.features.code_transforms import Bucketise, Category, Cross, Hash
+from leanrec.features.bucketise import Bucketise
+from leanrec.features.code_transforms import Category, Cross, Hash
 from leanrec.features.event_rates import Count, Rate, Since
 from leanrec.features.item_transforms import MultiHot, Position
 from leanrec.features.tabular_table import Place, Situation, Source, Table

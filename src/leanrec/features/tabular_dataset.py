@@ -1,6 +1,7 @@
 """Tables of a data set: its events, and questions about its users and items, on the columns that features read."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,7 +49,8 @@ def events_of(dataset: Dataset, *, places: Iterable[Place] | None = None) -> Tab
         times=dataset.column("timestamp"),
         places=places,
     )
-    return Table(times=table.times, columns=table.columns, kinds=dataset.column("event").astype(np.int64), time_quality=dataset.time_quality)
+    kinds, values = dataset.column("event").astype(np.int64), dataset.column("value").astype(np.float64)
+    return replace(table, kinds=kinds, values=values)
 
 
 def _values(dataset: Dataset, place: Place, items: Sequence[ItemDescription]) -> list[Value]:

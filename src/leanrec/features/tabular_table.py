@@ -9,7 +9,7 @@ import numpy as np
 from leanrec.data.description import DescribedValue, ItemDescription
 from leanrec.data.events import TimeQuality
 from leanrec.data.ids import UserId
-from leanrec.features.tabular_values import Rows, Value, plain_value
+from leanrec.features.tabular_values import Figures, Rows, Value, plain_value
 
 Source = Literal["item", "user", "context"]
 Place: TypeAlias = tuple[Source, str]
@@ -63,6 +63,8 @@ class Table:
     columns: Mapping[Place, Column]
     kinds: Rows | None = None
     """(n,) of a table of events: the place of each row's kind in `EVENT_WEIGHTS`."""
+    values: Figures | None = None
+    """(n,) of a table of events: what each was given (stars, seconds); not a number where nothing."""
     time_quality: TimeQuality = "exact"
     past: "Table | None" = None
     """Events in file order, later ones than the rows included: each row sees those strictly before its own time."""
@@ -97,7 +99,8 @@ class Table:
     def take(self, rows: Rows) -> "Table":
         """The chosen rows in the given order."""
         columns = {place: Column(values=column.values, rows=column.rows[rows]) for place, column in self.columns.items()}
-        return replace(self, times=self.times[rows], columns=columns, kinds=None if self.kinds is None else self.kinds[rows])
+        kinds = None if self.kinds is None else self.kinds[rows]
+        return replace(self, times=self.times[rows], columns=columns, kinds=kinds, values=None if self.values is None else self.values[rows])
 
 
 def item_value(item: ItemDescription, name: str) -> Value:
