@@ -19,6 +19,7 @@ from leanrec.testing.recommender_contract import check_recommender
 
 GROUP = "leanrec.recommenders"
 SHORT: dict[str, dict[str, Any]] = {
+    "cold-start": {"recommender": "cooccurrence"},
     "fusion": {
         "members": [
             *({"name": name} for name in ("cooccurrence", "item-knn")),

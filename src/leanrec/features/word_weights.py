@@ -45,9 +45,16 @@ class WordWeights:
         return replace(empty, weights=empty._weighted(counted))
 
     def with_items(self, descriptions: Sequence[ItemDescription]) -> "WordWeights":
-        """Further items on the rows after these; words that were never seen are left out."""
-        added = self._weighted([Counter(words_of(description)) for description in descriptions])
-        return replace(self, weights=sp.vstack([self.weights, added], format="csr", dtype=np.float32))
+        """Further items on the rows after these; a word that was never seen is as rare as one that a single item has."""
+        counted = [Counter(words_of(description)) for description in descriptions]
+        unseen = sorted({word for counts in counted for word in counts if word not in self.words})
+        rarest = np.float32(np.log1p((len(self) - 0.5) / 1.5)) if len(self) else np.float32(1.0)
+        wider = replace(self, words=self.words.with_ids(unseen), rarity=np.concatenate([self.rarity, np.full(len(unseen), rarest, np.float32)]))
+        known = sp.csr_matrix((self.weights.data, self.weights.indices, self.weights.indptr), shape=(len(self), len(wider.words)))
+        return replace(wider, weights=sp.vstack([known, wider._weighted(counted)], format="csr", dtype=np.float32))
+
+    def __len__(self) -> int:
+        return int(self.weights.shape[0])
 
     def question(self, text: str) -> FloatArray:
         """(W,) how often each known word stands in a text."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar, cast
 
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from leanrec.artifact import Arrays, Artifact, Manifest, save_into, writing_folder
 from leanrec.config import Config
 from leanrec.data.dataset import Dataset
+from leanrec.data.description import ItemDescription
 from leanrec.data.ids import UNKNOWN_ROW, IdMap, ItemId
 from leanrec.data.query import Query, Recommendations, RecommendedItem
 from leanrec.errors import ArtifactError, ConfigError, DataError, NotFittedError
@@ -152,6 +154,14 @@ class CatalogueScorer(ABC, Generic[Settings]):
     def model_version(self) -> str:
         """The first 12 digits of the fingerprint of the data it was fitted on."""
         return self._parent[:12]
+
+    def _grown(self, items: Sequence[ItemDescription]) -> Self:
+        """A copy with further ids, which nobody has chosen yet; a child that keeps `AddsItems` adds what it scores them by."""
+        grown = copy(self)
+        grown._items = self.items.with_ids([item.item_id for item in items])
+        nothing = np.zeros(0, np.int64)
+        grown._fallback = self._fallback.with_acts(nothing, None, num_items=len(grown._items))
+        return grown
 
     def _is_answerable(self, history: Rows, query: Query) -> bool:  # noqa: ARG002 - a child may know users by id
         """Whether the method has something to go by."""
