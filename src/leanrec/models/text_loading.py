@@ -4,10 +4,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from leanrec.data.packaged import packaged_files, packaged_model
 from leanrec.errors import ConfigError, MissingExtraError
@@ -62,10 +64,9 @@ def _from_folder(folder: Path, *, source: str, dtype: torch.dtype) -> LoadedMode
 
 
 def _from_gguf(path: Path, *, dtype: torch.dtype) -> LoadedModel:
-    try:
-        import gguf  # noqa: F401 - transformers needs it
-    except ImportError:
-        raise MissingExtraError("reading GGUF files needs gguf", hint="pip install 'leanrec[llm]'") from None
+    missing = [name for name in ("accelerate", "gguf") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"reading GGUF files needs {' and '.join(missing)}", hint="pip install 'leanrec[llm]'")
     return _loaded(str(path.parent), source=path.name, dtype=dtype, gguf_file=path.name)
 
 
@@ -115,7 +116,7 @@ def _loaded(place: str, *, source: str, dtype: torch.dtype, **options: Any) -> L
             tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True, **safely)
             # The plain form of attention: the one that an ONNX graph can hold.
             model = transformers.AutoModel.from_pretrained(place, dtype=dtype, use_safetensors=True, attn_implementation="eager", **safely)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"model {source} cannot be read: {reason}", hint="give a whole copy of a model that transformers knows") from None
     if model.config.is_encoder_decoder:
