@@ -29,6 +29,11 @@ def test_a_shop_can_do_everything_through_the_client(shop: Any, model: Model) ->
         client.forget(user)
         assert client.recommend(user).cold
         assert [found.name for found in client.models()] == ["shop", "graph"]
+        said = client.recommend(user, text="music under 20 euro", attributes={"age": 30.0}, k=3).understood
+        assert said is not None
+        assert (said.filters, [wish.value for wish in said.wishes], said.left) == (("price<=20",), ["Music"], "")
+        assert client.recommend(user, k=3).understood is None
+        assert all((item.score or 0) > 0 for item in client.find("quiet music", limit=3))
         with pytest.raises(UnknownIdError):
             client.item("through/the client")
         with pytest.raises(DataError):

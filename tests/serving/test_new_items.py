@@ -15,16 +15,12 @@ from leanrec.data.ids import IdMap
 from leanrec.data.query import Query
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import DataError
-from leanrec.features.wishes import WishReader
-from leanrec.features.word_weights import WordWeights
 from leanrec.recommenders.model import Model
 from leanrec.serving.exploring import Explore, ExploreConfig
 from leanrec.serving.exposure import Exposure
-from leanrec.serving.item_index import ItemIndex
 from leanrec.serving.live_state import LiveState
 from leanrec.serving.messages import EventsRequest, FeedbackEvent, ItemChange, RecommendRequest
 from leanrec.serving.pipeline import Pipeline, PipelineConfig
-from leanrec.serving.profiling import ModelProfiles
 from leanrec.serving.served_model import OpenedModel, ServedModel
 from leanrec.serving.sqlite_store import SQLiteStore
 from leanrec.serving.stage import NEW_ITEM, Candidates, Question
@@ -74,18 +70,9 @@ class SharedWords:
 
 @pytest.fixture
 def opened(model: Model) -> OpenedModel:
-    index = ItemIndex(Snapshot.of(model.dataset))
-    return OpenedModel(
-        name="shop",
-        version="1",
-        kind="shared-words",
-        created="",
-        recommender=SharedWords(index.snapshot),  # type: ignore[arg-type]  # loads through an instance, unlike those that are registered
-        index=index,
-        reader=WishReader(index.snapshot.attributes),
-        words=WordWeights.of(model.dataset.catalogue.descriptions()),
-        profiles=ModelProfiles(index.snapshot),
-    )
+    snapshot = Snapshot.of(model.dataset)
+    recommender = SharedWords(snapshot)
+    return OpenedModel.of(recommender, snapshot=snapshot, name="shop", kind="shared-words")  # type: ignore[arg-type]  # its `load` is a method
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ def recommend(
     user: Annotated[list[str] | None, typer.Option("--user", help="A user id; repeat for several.", show_default=False)] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every user on record; needs --to.")] = False,
     history: Annotated[str | None, typer.Option(help="Item ids a session has seen, oldest first, parted by commas.", show_default=False)] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="What is looked for, in plain words: 'quiet jazz, under 30 euro, no horror'.", show_default=False)
+    ] = None,
     where: Annotated[
         list[str] | None, typer.Option("--where", help="Only items that meet a condition, e.g. genre=Comedy or 'year>=1990'.", show_default=False)
     ] = None,
@@ -39,6 +42,7 @@ def recommend(
         filters=tuple(where or ()),
         exclude=tuple(exclude or ()),
         history=tuple(part for part in (history or "").split(",") if part),
+        text=text,
         exclude_seen=None if include_seen is None else not include_seen,
     )
     if everyone or to is not None:

@@ -50,6 +50,38 @@ class AnsweredItem(_Read):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wish(_Read):
+    """A value of an attribute that a text mentions."""
+
+    attribute: str
+    value: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Understood:
+    """What a server made of somebody's own words."""
+
+    text: str
+    filters: tuple[str, ...]
+    """Conditions that every item of the answer meets."""
+    wishes: tuple[Wish, ...]
+    relaxed: tuple[str, ...]
+    """Conditions that would have left nothing to answer, and were dropped."""
+    left: str
+    """Words that are neither."""
+    source: str
+    """Who read these: a recommender, `words` (of titles and attributes), or nobody."""
+
+    @classmethod
+    def of(cls, content: Content) -> "Understood":
+        """What a server sent."""
+        wishes = tuple(Wish.of(wish) for wish in content["wishes"])
+        filters, relaxed = tuple(content["filters"]), tuple(content["relaxed"])
+        return cls(text=content["text"], filters=filters, wishes=wishes, relaxed=relaxed, left=content["left"], source=content["source"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """A list for one request."""
 
@@ -60,6 +92,8 @@ class Answer:
     model_version: str
     request_id: str
     timings_ms: Mapping[str, float]
+    understood: Understood | None = None
+    """What was made of `text`, where the request brought one."""
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -70,7 +104,12 @@ class Answer:
     def of(cls, content: Content) -> "Answer":
         """The answer that a server sent."""
         names = ("user_id", "cold", "model", "model_version", "request_id", "timings_ms")
-        return cls(items=tuple(AnsweredItem.of(item) for item in content["items"]), **{name: content[name] for name in names})
+        said = content.get("understood")
+        return cls(
+            items=tuple(AnsweredItem.of(item) for item in content["items"]),
+            understood=Understood.of(said) if said is not None else None,
+            **{name: content[name] for name in names},
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +121,8 @@ class FoundItem(_Read):
     attributes: Content = field(default_factory=dict)
     available: bool = True
     popularity: float | None = None
+    score: float | None = None
+    """How near it is, where nearness was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

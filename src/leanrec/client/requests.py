@@ -36,6 +36,11 @@ def search(text: str, *, limit: int, offset: int) -> Call:
     return Call(method="GET", path="/v1/items", parameters={"search": text, "limit": limit, "offset": offset})
 
 
+def find(like: str, *, limit: int, offset: int) -> Call:
+    """Search items by what they are like."""
+    return Call(method="GET", path="/v1/items", parameters={"like": like, "limit": limit, "offset": offset})
+
+
 def item(item_id: str) -> Call:
     """Look one item up."""
     return Call(method="GET", path=f"/v1/items/{quote(item_id, safe='')}")

@@ -45,11 +45,12 @@ class Client:
         candidates: Sequence[str] | None = None,
         filters: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        **wishes: Any,  # Any: further fields of the request (available, context, model, explain, include_seen, ephemeral)
+        text: str | None = None,
+        **wishes: Any,  # Any: further fields of the request (available, attributes, context, model, explain, include_seen, ephemeral, not_meant)
     ) -> Answer:
-        """A list for a user, known or not, or for a session's history."""
+        """A list for a user, known or not, for a session's history, or for what somebody looks for in their own words (`text`)."""
         lists = {"history": list(history), "filters": list(filters), "exclude": list(exclude)}
-        call = requests.recommend(user_id, k=k, candidates=None if candidates is None else list(candidates), **lists, **wishes)
+        call = requests.recommend(user_id, k=k, candidates=None if candidates is None else list(candidates), text=text, **lists, **wishes)
         return Answer.of((self._make(call)).json())
 
     def send(self, events: Sequence[Event]) -> StoredEvents:
@@ -59,6 +60,11 @@ class Client:
     def search(self, text: str = "", *, limit: int = 20, offset: int = 0) -> list[FoundItem]:
         """Items by title, the most popular first."""
         content = (self._make(requests.search(text, limit=limit, offset=offset))).json()
+        return [FoundItem.of(item) for item in content["items"]]
+
+    def find(self, like: str, *, limit: int = 20, offset: int = 0) -> list[FoundItem]:
+        """Items by what they are like, in words, the nearest first."""
+        content = (self._make(requests.find(like, limit=limit, offset=offset))).json()
         return [FoundItem.of(item) for item in content["items"]]
 
     def item(self, item_id: str) -> FoundItem:

@@ -60,6 +60,8 @@ class Recommendations:
     """The first 12 digits of the fingerprint of the data it was fitted on; empty when unknown."""
     cold: bool = False
     """True when nothing was known of the user: no known item in the history, or a user never seen."""
+    understood: Mapping[str, Any] | None = None  # Any: JSON
+    """What was made of the user's own words (text, filters, wishes, relaxed, left, source); `None` when they brought none."""
 
     @property
     def item_ids(self) -> tuple[ItemId, ...]:

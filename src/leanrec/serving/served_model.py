@@ -67,19 +67,31 @@ class OpenedModel:
         kind = artifact.manifest.config.get("recommender")
         if not isinstance(kind, str) or not (artifact.folder / SNAPSHOT_FOLDER).is_dir():
             raise ArtifactError(f"{folder} lacks what a server needs", hint="fit the model again with this leanrec")
-        index = ItemIndex(Snapshot.load(artifact.folder / SNAPSHOT_FOLDER))
-        catalogue = LiveCatalogue(index)
         modified = (artifact.folder / MANIFEST_FILE).stat().st_mtime
-        return cls(
+        return cls.of(
+            opener(kind).load(artifact.folder / RECOMMENDER_FOLDER),
+            snapshot=Snapshot.load(artifact.folder / SNAPSHOT_FOLDER),
             name=name,
             version=artifact.manifest.fingerprint[:12],
             kind=kind,
             created=datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds"),
-            recommender=opener(kind).load(artifact.folder / RECOMMENDER_FOLDER),
+        )
+
+    @classmethod
+    def of(cls, recommender: Recommender, *, snapshot: Snapshot, name: str, kind: str, version: str = "", created: str = "") -> "OpenedModel":
+        """A recommender and what is served of its data, made ready."""
+        index = ItemIndex(snapshot)
+        catalogue = LiveCatalogue(index)
+        return cls(
+            name=name,
+            version=version,
+            kind=kind,
+            created=created,
+            recommender=recommender,
             index=index,
-            reader=WishReader(index.snapshot.attributes),
+            reader=WishReader(snapshot.attributes),
             words=WordWeights.of([catalogue.description(row) for row in range(catalogue.num_known)]),
-            profiles=ModelProfiles(index.snapshot),
+            profiles=ModelProfiles(snapshot),
         )
 
 

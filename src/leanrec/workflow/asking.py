@@ -16,6 +16,7 @@ from leanrec.explaining.attribution import Evidence, with_reasons
 from leanrec.explaining.attribution import explain as explain_by_occlusion
 from leanrec.recommenders.model import Model
 from leanrec.recommenders.protocol import SimilarItems
+from leanrec.workflow.hearing import Hearer
 
 USERS_PER_BLOCK = 1024
 
@@ -29,6 +30,8 @@ class Wishes:
     exclude: tuple[ItemId, ...] = ()
     history: tuple[ItemId, ...] = ()
     """Items seen in this session, oldest first, after what is on record."""
+    text: str | None = None
+    """What is looked for, in the user's own words; the answer says what was understood."""
     exclude_seen: bool | None = None
     """Whether items of the history are left out; `None` means unless the model was fitted with repeats declared."""
     has_reasons: bool = True
@@ -57,14 +60,23 @@ def answer(model: Model, users: Sequence[UserId | None], *, wishes: Wishes) -> l
     """
     for item_id in (*wishes.history, *wishes.exclude):
         model.dataset.items.row(item_id)
-    queries = [model.query(user, history=wishes.history, filters=wishes.filters, exclude=wishes.exclude) for user in users]
+    if wishes.k < 1:
+        raise ConfigError(f"k is {wishes.k}; allowed: 1 or more", hint="k is how many items each answer holds")
     exclude_seen = not model.includes_repeats if wishes.exclude_seen is None else wishes.exclude_seen
-    answers = model.recommender.recommend(queries, k=wishes.k, exclude_seen=exclude_seen)
+    if wishes.text is not None:
+        hearer = Hearer(model, wishes.text, filters=wishes.filters)
+        asked = [model.query(user, history=wishes.history, exclude=wishes.exclude) for user in users]
+        queries = [hearer.with_text(query) for query in asked]
+        answers = [hearer.answer(query, k=wishes.k, exclude_seen=exclude_seen) for query in asked]
+    else:
+        queries = [model.query(user, history=wishes.history, filters=wishes.filters, exclude=wishes.exclude) for user in users]
+        answers = model.recommender.recommend(queries, k=wishes.k, exclude_seen=exclude_seen)
     answers = [replace(found, cold=found.cold or _is_stranger(model, user)) for found, user in zip(answers, users, strict=True)]
     if not wishes.has_reasons:
         return answers
     catalogue = model.dataset.catalogue
-    return [with_reasons(model.recommender, query, found, catalogue) for query, found in zip(queries, answers, strict=True)]
+    reasoned = [with_reasons(model.recommender, query, found, catalogue) for query, found in zip(queries, answers, strict=True)]
+    return [_words_first(found, by_model) for found, by_model in zip(answers, reasoned, strict=True)]
 
 
 def recommend_to_file(model: Model, users: Sequence[UserId] | None, *, wishes: Wishes, to: Path | None) -> int:
@@ -101,6 +113,12 @@ def explain(model: Model, item_id: ItemId, *, user_id: UserId | None = None, his
     if user_id is not None and not model.knows(user_id) and not history:
         raise UnknownIdError(f"user {user_id!r} has no history to explain by", hint="pass --history item,item to explain a session")
     return explain_by_occlusion(model.recommender, model.query(user_id, history=history), item_id)
+
+
+def _words_first(answer: Recommendations, reasoned: Recommendations) -> Recommendations:
+    """The reasons that the user's own words give, and elsewhere those of the model."""
+    items = [replace(item, reason=said.reason or item.reason) for said, item in zip(answer.items, reasoned.items, strict=True)]
+    return replace(reasoned, items=tuple(items), understood=answer.understood)
 
 
 def _is_stranger(model: Model, user: UserId | None) -> bool:
