@@ -205,3 +205,10 @@ def test_a_damaged_builder_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(ArtifactError):
         ProfileBuilder.load(tmp_path / "profiles")
+
+
+def test_a_session_counts_as_acts_of_its_moment() -> None:
+    session = Past.of_session(np.array([2, 3]), now=MONDAY)
+    joined = acts(0, times=np.array([MONDAY - DAY])).followed_by(session)
+    assert joined.newest == MONDAY and joined.item_rows.tolist() == [0, 2, 3]
+    assert Past.of_session(np.array([2])).newest is None

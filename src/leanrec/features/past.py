@@ -11,6 +11,7 @@ from leanrec.data.snapshot import Snapshot
 from leanrec.errors import DataError
 from leanrec.features.histories import FloatArray
 
+NO_ROWS: Rows = np.zeros(0, np.int64)
 _KINDS = tuple(EVENT_WEIGHTS)
 _KIND_WEIGHTS = np.array(list(EVENT_WEIGHTS.values()), np.float32)
 RATE, _WATCH = _KINDS.index("rate"), _KINDS.index("watch")
@@ -57,6 +58,17 @@ class Past:
         times = snapshot.timestamps[rows] if snapshot.time_quality == "exact" else None
         item_rows = snapshot.item_rows[rows].astype(np.int64)
         return cls.of_acts(item_rows, kinds=snapshot.events[rows].astype(np.int64), values=snapshot.values[rows], times=times)
+
+    @classmethod
+    def of_session(cls, item_rows: Rows, *, now: int | None = None) -> "Past":
+        """Items seen in a session, oldest first, all at one moment; nothing is known of the kind of act."""
+        times = None if now is None else np.full(len(item_rows), now, np.int64)
+        return cls(item_rows=item_rows, weights=np.ones(len(item_rows), np.float32), times=times)
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the newest act, where times are known."""
+        return int(self.times.max()) if self.times is not None and len(self.times) else None
 
     def followed_by(self, later: "Past") -> "Past":
         """These acts and then those; times are known only where both know them, in order of time."""

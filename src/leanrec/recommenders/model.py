@@ -9,12 +9,15 @@ from typing import Any
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
 from leanrec.data.dataset import Dataset
 from leanrec.data.ids import ItemId, UserId
+from leanrec.data.profile import UserProfile
 from leanrec.data.query import Query
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import ArtifactError
 from leanrec.features.histories import Histories
+from leanrec.features.past import NO_ROWS, Past
+from leanrec.features.profiles import ProfileBuilder
 from leanrec.recommenders.building import opener
-from leanrec.recommenders.protocol import Recommender
+from leanrec.recommenders.protocol import ReadsProfile, Recommender
 
 RECOMMENDER_FOLDER = "recommender"
 DATASET_FOLDER = "dataset"
@@ -54,19 +57,28 @@ class Model:
     ) -> Query:
         """A question for a user, known or not: `history` adds to what is on record, filters become candidates."""
         recorded = self.history(user_id) if user_id is not None and self.knows(user_id) else ()
+        reads_profile = isinstance(self.recommender, ReadsProfile) and self.recommender.reads_profile
         return Query(
             user_id=user_id,
             history=(*recorded, *(history or ())),
+            profile=self.profile(user_id, history=history or ()) if reads_profile else None,
             candidates=tuple(self.dataset.catalogue.matching(filters)) if filters else None,
             exclude=tuple(exclude),
         )
+
+    def profile(self, user_id: UserId | None = None, *, history: Sequence[ItemId] = ()) -> UserProfile:
+        """What the history on record says of a user's tastes, as of its newest event; `history` adds items of a session to it."""
+        snapshot = self._snapshot
+        past = Past.of_user(snapshot, snapshot.users.row(user_id)) if user_id is not None and self.knows(user_id) else Past.of_session(NO_ROWS)
+        session = Past.of_session(snapshot.items.known_rows(tuple(history)), now=past.newest)
+        return self._profiles.of_history(past.followed_by(session), user_id=user_id)
 
     def save(self, folder: Path | str) -> None:
         """Write recommender, data set and proof as one artifact; complete or not at all."""
         with writing_folder(Path(folder)) as draft:
             self.recommender.save(draft / RECOMMENDER_FOLDER)
             self.dataset.save(draft / DATASET_FOLDER)
-            Snapshot.of(self.dataset).save(draft / SNAPSHOT_FOLDER)
+            self._snapshot.save(draft / SNAPSHOT_FOLDER)
             config = {"recommender": self.name, "proof": dict(self.proof), "includes_repeats": self.includes_repeats}
             save_into(draft, Manifest(kind="model", config=config, parents=(self.dataset.fingerprint,)))
 
@@ -87,6 +99,14 @@ class Model:
             proof=config.get("proof", {}),
             includes_repeats=bool(config.get("includes_repeats", False)),
         )
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.of(self.dataset)
+
+    @cached_property
+    def _profiles(self) -> ProfileBuilder:
+        return ProfileBuilder.of_snapshot(self._snapshot)
 
     @cached_property
     def _histories(self) -> Histories:

@@ -11,7 +11,7 @@ from leanrec.data.ids import UNKNOWN_ROW, ItemId, UserId
 from leanrec.data.profile import Correction, UserProfile
 from leanrec.data.snapshot import Snapshot
 from leanrec.errors import DataError, did_you_mean
-from leanrec.features.past import Past
+from leanrec.features.past import NO_ROWS, Past
 from leanrec.features.profiles import ProfileBuilder
 from leanrec.serving.live_catalogue import LiveCatalogue
 from leanrec.serving.messages import FeedbackEvent
@@ -40,7 +40,7 @@ class ModelProfiles:
 
     def past(self, ids: Sequence[UserId]) -> Past:
         """What a person did before the model was made, under all their ids."""
-        past = Past(item_rows=np.zeros(0, np.int64), weights=np.zeros(0, np.float32))
+        past = Past.of_session(NO_ROWS)
         for row in self._snapshot.users.rows(ids).tolist():
             if row != UNKNOWN_ROW:
                 past = past.followed_by(Past.of_user(self._snapshot, row))
@@ -54,9 +54,9 @@ def profile_of(
     ids = [] if user_id is None else own_ids(user_id, known)
     events = store.history(user_id, limit=READ_EVENTS) if user_id is not None else []
     now = time.time_ns() // 1000
-    past = profiles.past(ids).followed_by(_live(events, catalogue)).followed_by(_session(session, catalogue, now=now))
-    if past.times is not None and len(past):
-        now = max(now, int(past.times.max()))  # clocks of other machines may run ahead
+    past = profiles.past(ids).followed_by(_live(events, catalogue)).followed_by(Past.of_session(catalogue.rows(session), now=now))
+    if past.newest is not None:
+        now = max(now, past.newest)  # clocks of other machines may run ahead
     return profiles.builder(catalogue).of_history(past, now=now, user_id=user_id, corrections=known.corrections)
 
 
@@ -83,8 +83,3 @@ def _live(events: Sequence[FeedbackEvent], catalogue: LiveCatalogue) -> Past:
         values=np.array([np.nan if event.value is None else event.value for _, event in acts], np.float32),
         times=np.array([event.timestamp for _, event in acts], np.int64),
     )
-
-
-def _session(item_ids: Sequence[ItemId], catalogue: LiveCatalogue, *, now: int) -> Past:
-    rows = catalogue.rows(item_ids)
-    return Past(item_rows=rows, weights=np.ones(len(rows), np.float32), times=np.full(len(rows), now, np.int64))
