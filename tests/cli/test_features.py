@@ -34,7 +34,7 @@ def run(*arguments: object) -> int:
 
 
 def test_suggest_prints_json_whose_toml_is_a_configuration(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("features", "suggest", shop / "events.csv", "--catalogue", shop / "products.jsonl", "--moments", 1000, "--json") == 0
+    assert run("features", "suggest", shop / "events.csv", "--catalogue", shop / "products.jsonl", "--moments", 1500, "--json") == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["outcome"].startswith("an impression is followed by an act")
     assert {"price", "brand", "title length", "hour", "item acts"} <= {each["name"] for each in printed["tried"]}
@@ -42,9 +42,10 @@ def test_suggest_prints_json_whose_toml_is_a_configuration(shop: Path, capsys: p
     assert declared == TabularConfig.parse(printed["config"])
 
 
-def test_suggest_prints_a_table_and_toml(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("--catalogue", shop / "products.jsonl", "--moments", 1000, "--outcome", "acts")
-    assert run("features", "suggest", shop / "events.csv", *arguments) == 0
+def test_suggest_prints_a_table_and_toml(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = pl.read_csv(shop / "events.csv").filter(pl.col("event") == "click").drop("value")
+    events.write_csv(tmp_path / "clicks.csv")
+    assert run("features", "suggest", tmp_path / "clicks.csv", "--moments", 1500) == 0
     printed = capsys.readouterr().out
     assert "What each feature is worth" in printed
     assert "[[features]]" in printed

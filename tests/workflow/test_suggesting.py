@@ -117,7 +117,7 @@ def test_the_parts_of_the_time_follow_one_another(shop: Dataset) -> None:
 
 def test_a_click_answers_the_impression_before_it() -> None:
     rows: list[tuple[str, str, str, int, float | None]] = []
-    for moment in range(1600):
+    for moment in range(1200):
         user, time = f"u{moment % 40}", moment * 2 * DAY
         rows.append((user, "i001", "impression", time, None))
         if moment % 2:

@@ -76,19 +76,28 @@ class FeatureWorth:
         return self.importance.low > 0
 
 
-def judge(features: TabularFeatures, table: Table, outcome: Outcome, *, seeds: Sequence[int] = SEEDS) -> tuple[FeatureWorth, ...]:
+def judge(
+    features: TabularFeatures,
+    table: Table,
+    outcome: Outcome,
+    *,
+    seeds: Sequence[int] = SEEDS,
+    known: Sequence[FeatureWorth] = (),
+) -> tuple[FeatureWorth, ...]:
     """Every feature's worth, the best first: mutual information where is learned, permutation importance in a small LightGBM after it.
 
-    Correlated features share their importance: one that is shuffled is missed little while another says the same.
+    Correlated features share their importance: one that is shuffled is missed little while another says the same. What `known` says of
+    information, which no other feature changes, is not estimated again.
     """
     _require_packages()
     learnt = outcome.rows(LEARN)
+    informations = {each.name: each.information for each in known}
     importances = _importances(features.fitted, table, outcome, seeds=seeds)
     judged = [
         FeatureWorth(
             name=part.config.name,
             kind=part.config.kind,
-            information=_information(part, table.take(learnt), outcome.labels[learnt]),
+            information=informations.get(part.config.name) or _information(part, table.take(learnt), outcome.labels[learnt]),
             importance=Spread.of(importances[number]),
         )
         for number, part in enumerate(features.fitted)

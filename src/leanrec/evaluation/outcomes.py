@@ -21,7 +21,7 @@ NUM_NEGATIVES = 4
 CUTS = (0.7, 0.85)
 """Shares of the moments, oldest first: up to the first is learned from, up to the second chosen by, the rest reported on."""
 LEARN, CHOOSE, REPORT = 0, 1, 2
-FEWEST = 50
+FEWEST = 30
 """Fewer moments of either label in any of the three parts say nothing."""
 _RATE = list(EVENT_WEIGHTS).index("rate")
 

@@ -107,25 +107,24 @@ def _of_figures(column: Declared, known: Sequence[Value], *, missing_share: floa
     return {**column, "kind": kind, "missing": _figure_policy(missing_share)}, f"figures of skew {skew:.1f}; {full}"
 
 
-def _of_texts(column: Declared, counts: Counter[str], *, num_known: int, full: str) -> tuple[Declared, str]:
+def _of_texts(column: Declared, counts: Counter[str], *, num_known: int, full: str) -> tuple[Declared, str] | str:
     if len(counts) <= FEW_VALUES:
         return {**column, "kind": "category"}, f"text; {full}"
     if len(counts) <= MANY_VALUES and 2 * len(counts) <= num_known:
         return {**column, "kind": "category", "form": "code"}, f"text; {full}"
     if 2 * len(counts) <= num_known:
         return {**column, "kind": "hash", "buckets": 1024}, f"text; {full}"
+    if not any(len(word.split()) > 1 for word in counts):
+        return "an id of its own almost everywhere"
     return {**column, "name": f"{column['name']} length", "kind": "text-length"}, f"text of its own almost everywhere; {full}"
 
 
 def _positions(features: Iterable[Declared]) -> list[tuple[Declared, str]]:
     """Prices among their category."""
-    features = list(features)
-    groups = [feature for feature in features if feature["kind"] in ("multi-hot", "category") and feature["source"] == "item"]
-    prices = [
-        feature
-        for feature in features
-        if feature["kind"] in ("log", "standardise") and any(word in feature["column"].lower() for word in PRICE_WORDS)
-    ]
+    items = [feature for feature in features if feature["source"] == "item"]
+    groups = sorted((feature for feature in items if feature["kind"] in ("multi-hot", "category")), key=_is_single)
+    figures = [feature for feature in items if feature["kind"] in ("log", "standardise")]
+    prices = [feature for feature in figures if any(word in feature["column"].lower() for word in PRICE_WORDS)]
     return [
         ({"name": f"{price['name']} in {groups[0]['name']}", "kind": "position", "column": price["column"], "within": groups[0]["column"]}, "a price")
         for price in prices[: 1 if groups else 0]
@@ -133,9 +132,13 @@ def _positions(features: Iterable[Declared]) -> list[tuple[Declared, str]]:
 
 
 def _groups(features: Iterable[Declared]) -> list[str]:
-    """Columns by which events are worth counting, as `by` names them."""
-    kinds = ("multi-hot", "category", "hash")
-    return [f"{feature['source']}.{feature['column']}" for feature in features if feature["kind"] in kinds and feature["source"] != "context"]
+    """Columns by which events are worth counting, as `by` names them; lists first, they are what items are sorted into."""
+    chosen = [feature for feature in features if feature["kind"] in ("multi-hot", "category", "hash")]
+    return [f"{feature['source']}.{feature['column']}" for feature in sorted(chosen, key=_is_single)]
+
+
+def _is_single(feature: Declared) -> bool:
+    return bool(feature["kind"] != "multi-hot")
 
 
 def _of_events(past: Table, *, groups: Sequence[str]) -> list[tuple[Declared, str]]:
@@ -151,9 +154,9 @@ def _of_events(past: Table, *, groups: Sequence[str]) -> list[tuple[Declared, st
             ({"name": "item acts", "kind": "count", "events": acts}, "events"),
             ({"name": "user acts", "kind": "count", "events": acts, "by": ["user"]}, "events"),
         ]
-        found += [
-            ({"name": f"user acts by {g}", "kind": "count", "events": acts, "by": ["user", g], "missing": "zero"}, "events") for g in item_groups[:3]
-        ]
+        for group in item_groups[:3]:
+            affinity: Declared = {"name": f"user acts by {group}", "kind": "count", "events": acts, "by": ["user", group], "missing": "zero"}
+            found += [(affinity, "events")]
         if days is not None:
             found += [
                 ({"name": "item acts lately", "kind": "count", "events": acts, **lately}, f"half of {days:g} days ago"),

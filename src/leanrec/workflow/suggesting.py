@@ -73,9 +73,12 @@ def suggest(
     proposal = propose(early)
     if not proposal.config.features:
         raise DataError("no column and no event says anything that a feature could be made of", hint="bring a catalogue (--catalogue) or times")
-    first = _judged(proposal.config, table, early, found, seeds=SEEDS[:1])
+    log.info("judging %d features", len(proposal.config.features))
+    first = judge(TabularFeatures.fit(proposal.config, early), table, found, seeds=SEEDS[:1])
     config = _with_crosses(proposal.config, first, early)
-    tried = _judged(config, table, early, found, seeds=SEEDS)
+    log.info("judging them with %d crosses", len(config.features) - len(proposal.config.features))
+    features = TabularFeatures.fit(config, early)
+    tried = judge(features, table, found, known=first)
     kept = _kept(config, tried)
     newest = found.labels[found.rows(REPORT)]
     return Suggestions(
@@ -86,7 +89,7 @@ def suggest(
         tried=tried,
         reasons=proposal.reasons,
         skipped=proposal.skipped,
-        auc_of_all=reported_auc(TabularFeatures.fit(config, early), table, found),
+        auc_of_all=reported_auc(features, table, found),
         auc_of_kept=reported_auc(TabularFeatures.fit(kept, early), table, found) if kept.features else None,
         config=kept,
     )
@@ -107,11 +110,6 @@ def _tables(dataset: Dataset, outcome: Outcome) -> tuple[Table, Table]:
     table = questions_of(dataset, user_rows=outcome.user_rows, item_rows=outcome.item_rows, times=outcome.times, past=past)
     before = past.take(np.flatnonzero(past.times < outcome.cut))
     return table, replace(table.take(outcome.rows(LEARN)), past=before)
-
-
-def _judged(config: TabularConfig, table: Table, early: Table, outcome: Outcome, *, seeds: Sequence[int]) -> tuple[FeatureWorth, ...]:
-    log.info("judging %d features", len(config.features))
-    return judge(TabularFeatures.fit(config, early), table, outcome, seeds=seeds)
 
 
 def _with_crosses(config: TabularConfig, tried: Sequence[FeatureWorth], early: Table) -> TabularConfig:
