@@ -1,6 +1,7 @@
 """UserProfile: what somebody's history says of their tastes, in plain values that they can read and correct; no Polars."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
@@ -102,7 +103,8 @@ class UserProfile:
     user_id: UserId | None = None
     num_events: int = 0
     tastes: tuple[Taste, ...] = ()
-    """The surest first: by the lower bound over the base rate; what the person likes goes before, what they dislike comes last."""
+    """First what is surely chosen more often than by people in general, and much of the history, last what is surely avoided;
+    what the person likes goes before all, what they dislike comes after."""
     sources: tuple[str, ...] = ()
     """Attributes that say where an item comes from (seller, brand, author): their tastes are the favourite sources."""
     bands: tuple[Band, ...] = ()
@@ -155,9 +157,20 @@ def ordered(tastes: Iterable[Taste]) -> tuple[Taste, ...]:
     return tuple(sorted(tastes, key=_surest))
 
 
-def _surest(taste: Taste) -> tuple[int, float, str, str]:
+def _surest(taste: Taste) -> tuple[int, float, float, str, str]:
     rank = {"like": 0, None: 1, "dislike": 2}[taste.stated if taste.stated != "not-me" else None]
-    return rank, -taste.low / max(taste.base_rate, 1e-9), taste.attribute, taste.value
+    return rank, -_worth(taste), -taste.strength, taste.attribute, taste.value
+
+
+def _worth(taste: Taste) -> float:
+    """What the taste surely tells, in bits: the nearer bound against the base rate; 0 where both bounds leave it open."""
+    if taste.base_rate <= 0.0:
+        return 0.0
+    if taste.low > taste.base_rate:
+        return taste.low * math.log2(taste.low / taste.base_rate)
+    if taste.high < taste.base_rate:
+        return -taste.base_rate * math.log2(taste.base_rate / max(taste.high, 1e-9))
+    return 0.0
 
 
 def _stated(taste: Taste, verdict: Verdict | None) -> Taste:
