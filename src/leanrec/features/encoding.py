@@ -47,10 +47,11 @@ def encode_texts(encoder: TextEncoder, texts: Sequence[str], *, folder: Path | N
     encoded, in blocks of their own: their last bits may differ from those of an encoding from nothing, since a language model's
     products depend, in the last bit, on what stands in the same batch.
     """
-    keys = [_key(text) for text in texts]
+    readable = [readable_text(text) for text in texts]
+    keys = [hashlib.sha256(text.encode()).digest() for text in readable]
     place = Path(folder) / encoder.fingerprint[:24] if folder is not None else None
     known = _read_blocks(place, encoder.width) if place is not None else {}
-    missing = {key: text for key, text in zip(keys, texts) if key not in known}
+    missing = {key: text for key, text in zip(keys, readable) if key not in known}
     order = sorted(missing, key=lambda key: (-len(missing[key]), key))
     if known:
         log.info("%d of %d texts are encoded already", len(set(keys)) - len(order), len(set(keys)))
@@ -63,10 +64,6 @@ def encode_texts(encoder: TextEncoder, texts: Sequence[str], *, folder: Path | N
             known |= dict(zip(block, vectors))
             bar.advance(sum(_cost(missing[key]) for key in block))
     return np.stack([known[key] for key in keys]) if keys else np.zeros((0, encoder.width), np.float32)
-
-
-def _key(text: str) -> _Key:
-    return hashlib.sha256(readable_text(text).encode()).digest()
 
 
 def _cost(text: str) -> int:

@@ -18,7 +18,7 @@ class LikenessAgreement:
     shared_neighbours: float
     """Share of the nearest ones that both name."""
     correlation: float
-    """Of all cosines between two different things."""
+    """Of all cosines between two different things; 0 where an encoder finds all equally alike."""
     lowest_cosine: float | None
     """Between a thing's two vectors, at worst; nothing where the encoders speak different spaces."""
 
@@ -40,9 +40,13 @@ def likeness_agreement(vectors: FloatArray, others: FloatArray, *, neighbours: i
         num_texts=len(vectors),
         neighbours=count,
         shared_neighbours=float(np.mean([len(set(one) & set(other)) / count for one, other in zip(nearest, other_nearest)])),
-        correlation=float(np.corrcoef(cosines[pairs], other_cosines[pairs])[0, 1]),
+        correlation=_correlation(cosines[pairs], other_cosines[pairs]),
         lowest_cosine=float((vectors * others).sum(axis=1).min()) if is_same_space and vectors.shape == others.shape else None,
     )
+
+
+def _correlation(values: FloatArray, others: FloatArray) -> float:
+    return float(np.corrcoef(values, others)[0, 1]) if np.ptp(values) > 0 and np.ptp(others) > 0 else 0.0
 
 
 def _nearest(cosines: FloatArray, count: int) -> npt.NDArray[np.int64]:
