@@ -16,11 +16,17 @@ VECTORS = np.array([[1, 5], [3, 5], [0, 0], [5, 5], [3, 5], [3, 5]], dtype=np.fl
 
 
 def embedding(
-    *, width: int = D, num_items: int = N, attributes: sp.csr_matrix | None = None, vectors: np.ndarray | None = None, **settings: object
+    *,
+    width: int = D,
+    num_items: int = N,
+    attributes: sp.csr_matrix | None = None,
+    vectors: np.ndarray | None = None,
+    text: np.ndarray | None = None,
+    **settings: object,
 ) -> ItemEmbedding:
     torch.manual_seed(0)
     config = ItemEmbeddingConfig.parse(settings)
-    return ItemEmbedding(config, width=width, num_items=num_items, attributes=attributes, vectors=vectors)
+    return ItemEmbedding(config, width=width, num_items=num_items, attributes=attributes, vectors=vectors, text=text)
 
 
 def test_parts_are_summed() -> None:
@@ -108,3 +114,37 @@ def test_a_size_without_its_table_and_a_table_without_its_size_are_errors(settin
 def test_features_of_other_items_are_refused() -> None:
     with pytest.raises(ConfigError, match="vectors have 6 rows for 7 items"):
         embedding(num_items=7, vectors=VECTORS)
+
+
+def test_hidden_ids_leave_content_alone_and_none_is_hidden_in_evaluation() -> None:
+    torch.manual_seed(0)
+    plain = embedding(attributes=ATTRIBUTES, vectors=VECTORS, id_dropout=0.5)
+    content, whole = plain.content(), plain.eval()()
+    assert content is not None
+    torch.testing.assert_close(whole, plain.ids() + content)
+    assert torch.equal(plain(), whole)
+    torch.manual_seed(1)
+    drawn = torch.stack([plain.train()() for _ in range(40)])  # (40, N, D)
+    is_hidden = (drawn == content).all(dim=2)
+    is_whole = (drawn == whole).all(dim=2)
+    assert bool((is_hidden ^ is_whole).all())
+    assert 0.35 < float(is_hidden.float().mean()) < 0.65
+    torch.manual_seed(1)
+    assert not embedding(attributes=ATTRIBUTES).train()().eq(0).all(dim=1).any()
+
+
+def test_other_items_are_computed_from_the_arrays_of_content() -> None:
+    model = embedding(attributes=ATTRIBUTES, vectors=VECTORS, text=2 * VECTORS + 1)
+    arrays = model.content_arrays()
+    is_there = VECTORS.any(axis=1, keepdims=True).astype(np.float32)
+    text = 2 * VECTORS + 1
+    expected = (
+        ATTRIBUTES @ arrays["attributes"]
+        + np.hstack([VECTORS, is_there]) @ arrays["vectors"]
+        + np.hstack([text, np.ones((N, 1), np.float32)]) @ arrays["text"]
+    )
+    content = model.content()
+    assert content is not None
+    np.testing.assert_allclose(content.detach().numpy(), expected, atol=1e-6)
+    assert embedding().content() is None
+    assert embedding().content_arrays() == {}

@@ -29,6 +29,8 @@ class ItemEmbeddingConfig(Config):
     """Numbers an item has of its own in the low-rank table."""
     scale: float = Field(default=0.02, gt=0)
     """Standard deviation that each part of a vector begins with."""
+    id_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the items whose ids are hidden in a training step, so that content alone learns to speak for an item nobody clicked."""
 
     @field_validator(*_HEEDED_BY)
     @classmethod
@@ -55,14 +57,17 @@ class ItemEmbedding(nn.Module):
         num_items: int,
         attributes: sp.csr_matrix | None = None,
         vectors: npt.NDArray[np.float32] | None = None,
+        text: npt.NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__()
-        for name, part in (("attributes", attributes), ("vectors", vectors)):
+        for name, part in (("attributes", attributes), ("vectors", vectors), ("text", text)):
             if part is not None and part.shape[0] != num_items:
                 raise ConfigError(f"{name} have {part.shape[0]} rows for {num_items} items", hint="pass one row per item")
+        self.id_dropout = config.id_dropout
         self.ids = _table(config, num_items=num_items, width=width)
         self.attributes = None if attributes is None or not attributes.shape[1] else _AttributeSum(attributes, width=width, scale=config.scale)
-        self.vectors = None if vectors is None or not vectors.shape[1] else _ProjectedVectors(vectors, width=width, scale=config.scale)
+        self.vectors = None if vectors is None or not vectors.shape[1] else ProjectedVectors(vectors, width=width, scale=config.scale)
+        self.text = None if text is None or not text.shape[1] else ProjectedVectors(text, width=width, scale=config.scale)
 
     @property
     def num_parameters(self) -> int:
@@ -72,10 +77,26 @@ class ItemEmbedding(nn.Module):
     def forward(self) -> Tensor:
         """All item vectors, (N, D)."""
         items: Tensor = self.ids()
-        for part in (self.attributes, self.vectors):
+        if self.training and self.id_dropout:
+            items = items * (torch.rand(len(items), 1, device=items.device) >= self.id_dropout)
+        content = self.content()
+        return items if content is None else items + content
+
+    def content(self) -> Tensor | None:
+        """(N, D) what is known of the items without their ids; None where nothing is."""
+        items: Tensor | None = None
+        for part in (self.attributes, self.vectors, self.text):
             if part is not None:
-                items = items + part()
+                items = part() if items is None else items + part()
         return items
+
+    def content_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """What other items are computed by: `attributes` (A, D); `vectors` and `text` (V + 1, D), whose last row is added where there is a vector."""
+        found = {} if self.attributes is None else {"attributes": self.attributes.weight.detach().cpu().numpy().astype(np.float32)}
+        for name, part in (("vectors", self.vectors), ("text", self.text)):
+            if part is not None:
+                found[name] = part.folded()
+        return found
 
 
 def _table(config: ItemEmbeddingConfig, *, num_items: int, width: int) -> nn.Module:
@@ -181,12 +202,13 @@ def _weighted_sums(rows: Tensor, offsets: Tensor, columns: Tensor, values: Tenso
     return functional.embedding_bag(columns, rows, offsets, mode="sum", per_sample_weights=values.to(rows.dtype), include_last_offset=True)
 
 
-class _ProjectedVectors(nn.Module):
+class ProjectedVectors(nn.Module):
     """Standardised vectors (N, V) times a learnt matrix (V, D)."""
 
     def __init__(self, vectors: npt.NDArray[np.float32], *, width: int, scale: float) -> None:
         super().__init__()
-        self.register_buffer("standardised", torch.from_numpy(_standardised(vectors)), persistent=False)
+        self._centre, self._deviations = _column_scales(vectors)
+        self.register_buffer("standardised", torch.from_numpy(_standardised(vectors, self._centre, self._deviations)), persistent=False)
         self.projection = nn.Linear(vectors.shape[1], width, bias=False)
         nn.init.normal_(self.projection.weight, std=scale / vectors.shape[1] ** 0.5)
 
@@ -195,16 +217,32 @@ class _ProjectedVectors(nn.Module):
         projected: Tensor = self.projection(self.get_buffer("standardised"))
         return projected
 
+    def rows(self, rows: Tensor) -> Tensor:
+        """(M, D) of the chosen items."""
+        projected: Tensor = self.projection(self.get_buffer("standardised")[rows])
+        return projected
 
-def _standardised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def folded(self) -> npt.NDArray[np.float32]:
+        """(V + 1, D): a vector as it is and a 1 at its end, times this, is what `forward` makes of it."""
+        weight = self.projection.weight.detach().cpu().double().numpy().T / self._deviations[:, None]  # (V, D)
+        return np.concatenate([weight, -(self._centre @ weight)[None]]).astype(np.float32)
+
+
+def _column_scales(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(V,) mean and deviation of each column over the rows that are not all zero; a constant column deviates infinitely, so that it says 0."""
+    present = vectors[vectors.any(axis=1)].astype(np.float64)
+    if not len(present):
+        return np.zeros(vectors.shape[1]), np.full(vectors.shape[1], np.inf)
+    deviations = present.std(axis=0)
+    is_constant = deviations <= 1e-6 * np.abs(present).max(axis=0)
+    return present.mean(axis=0), np.where(is_constant, np.inf, deviations)
+
+
+def _standardised(vectors: npt.NDArray[np.float32], centre: npt.NDArray[np.float64], deviations: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Mean 0 and deviation 1 in each column over the rows that are not all zero; those stay zero, and so do constant columns."""
-    standardised = np.zeros(vectors.shape, np.float32)
     is_there = vectors.any(axis=1)
-    if is_there.any():
-        present = vectors[is_there].astype(np.float64)
-        deviations = present.std(axis=0)
-        is_constant = deviations <= 1e-6 * np.abs(present).max(axis=0)
-        standardised[is_there] = np.where(is_constant, 0.0, (present - present.mean(axis=0)) / np.where(is_constant, 1.0, deviations))
+    standardised = np.zeros(vectors.shape, np.float32)
+    standardised[is_there] = (vectors[is_there].astype(np.float64) - centre) / deviations
     return standardised
 
 
