@@ -22,7 +22,7 @@ def items_like(text: str, *, model: ServedModel, limit: int, offset: int, config
     scores = _scores(heard, model)
     rows = np.flatnonzero(~heard.blocked)
     lowest = float(scores[rows].min(initial=np.inf))
-    if (scores[rows] > lowest).any():
+    if (scores[rows] > lowest).any() or not heard.understood.filters:
         rows = rows[scores[rows] > lowest]
     popularity = np.pad(catalogue.index.popularity, (0, len(catalogue) - catalogue.num_known))
     order = rows[np.lexsort((-popularity[rows], -scores[rows]))]

@@ -138,6 +138,18 @@ export function createActions(store, { onKeyNeeded }) {
       return post(event, item);
     },
 
+    /** Ask in the person's own words; an empty text asks without any. */
+    say(text) {
+      store.change({ said: text.trim(), notMeant: [] });
+      return ask({ kind: "said" });
+    },
+
+    /** Take back a filter or a wish that the server found in the words. */
+    takeBack(condition) {
+      store.change({ notMeant: [...store.read().notMeant, condition] });
+      return ask({ kind: "said" });
+    },
+
     /** Set the filters of one attribute. */
     filter(name, choice) {
       store.change({ chosen: { ...store.read().chosen, [name]: choice } });
@@ -181,9 +193,10 @@ export function newVisitorId() {
   return `visitor-${newId().slice(0, 8)}`;
 }
 
-function questionOf({ person, taste, chosen, k }, { model, forStranger, includeSeen }) {
+function questionOf({ person, taste, said, notMeant, chosen, k }, { model, forStranger, includeSeen }) {
   const who = forStranger
     ? { history: [], ephemeral: true }
     : { user_id: person.id, history: person.kind === "visitor" ? taste.map((item) => item.item_id) : [] };
-  return { ...who, filters: filtersOf(chosen), k, include_seen: includeSeen, explain: true, ...(model ? { model } : {}) };
+  const words = said ? { text: said, not_meant: notMeant } : {};
+  return { ...who, ...words, filters: filtersOf(chosen), k, include_seen: includeSeen, explain: true, ...(model ? { model } : {}) };
 }

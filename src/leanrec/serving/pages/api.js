@@ -88,6 +88,16 @@ export async function searchItems(text, { limit = 12, signal } = {}) {
 }
 
 /**
+ * Items near a text, the nearest first.
+ * @param {string} text
+ * @param {{limit?: number, signal?: AbortSignal}} [options]
+ * @returns {Promise<Array<{item_id: string, title: string, attributes: Object<string, unknown>}>>}
+ */
+export async function findItems(text, { limit = 12, signal } = {}) {
+  return (await ask(`v1/items?${query({ like: text, limit })}`, { signal })).items;
+}
+
+/**
  * What a user did, newest first.
  * @param {string} userId
  * @param {number} limit

@@ -8,6 +8,7 @@ import { createKeyDialog } from "./views/key.js";
 import { mountPerson } from "./views/person.js";
 import { mountPreferences } from "./views/preferences.js";
 import { mountQuestion } from "./views/question.js";
+import { mountSaying } from "./views/saying.js";
 import { createSimilarDialog } from "./views/similar.js";
 import { alarm, troubleInWords } from "./views/trouble.js";
 import { fillFixedWords, setLanguage, words } from "./words.js";
@@ -35,6 +36,7 @@ function mount() {
     mountPerson(place("person"), state, actions),
     mountFilters(place("filters"), state, actions),
     mountQuestion(place("question"), state, actions),
+    mountSaying(place("saying"), state, actions),
     mountColumns(wishes),
   ];
   show(state);

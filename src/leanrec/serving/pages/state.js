@@ -40,6 +40,8 @@ export function initialState(visitorId) {
     taste: [],
     history: null,
     acts: new Map(),
+    said: "",
+    notMeant: [],
     chosen: {},
     facets: [],
     k: 10,

@@ -1,11 +1,15 @@
 /** Who is asking: a user on record, or a visitor who names titles they like. */
 
-import { searchItems, searchUsers } from "../api.js";
+import { findItems, searchItems, searchUsers } from "../api.js";
 import { element, icon, isWide, nextNumber } from "../dom.js";
 import { SHOWN_EVENTS } from "../state.js";
 import { day, words } from "../words.js";
 import { attributesInWords } from "./attributes.js";
 import { createCombobox } from "./combobox.js";
+
+const MOST_TITLES = 12;
+/** Characters from which a text is also looked up by what it says. */
+const SHORTEST = 3;
 
 /**
  * Mount the person card.
@@ -104,11 +108,18 @@ function titleSearch(actions) {
     hint: words("taste.search.hint"),
     keepsText: false,
     search: async (text, signal) =>
-      (await searchItems(text, { signal })).map((item) => ({
+      (await titlesOf(text, signal)).map((item) => ({
         label: item.title || item.item_id, detail: attributesInWords(item.attributes), value: item,
       })),
     onChoose: (item) => actions.addTaste(item),
   });
+}
+
+/** Titles that hold the text, then those that are like it. */
+async function titlesOf(text, signal) {
+  const found = await Promise.all([searchItems(text, { signal }), text.length < SHORTEST ? [] : findItems(text, { signal })]);
+  const byId = new Map(found.flat().map((item) => [item.item_id, item]));
+  return [...byId.values()].slice(0, MOST_TITLES);
 }
 
 function chip(item, onRemove) {
