@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from leanrec.client import AsyncClient, Client, Event
+from leanrec.data.profile import Correction
 from leanrec.errors import DataError, UnknownIdError
 from leanrec.recommenders.model import Model
 
@@ -38,6 +39,28 @@ def test_a_shop_can_do_everything_through_the_client(shop: Any, model: Model) ->
             client.item("through/the client")
         with pytest.raises(DataError):
             client.recommend(user, k=0)
+
+
+def test_a_person_reads_and_corrects_their_profile_through_the_client(shop: Any, model: Model) -> None:
+    user, said = model.dataset.users.ids[51], Correction(attribute="category", value="Music", verdict="not-me")
+    with Client(shop.url) as client:
+        before = client.profile(user)
+        assert before.num_events == len(model.history(user))
+        assert client.correct(user, [said]).corrections == (said,)
+        client.link("a visit through the client", user)
+        assert client.profile("a visit through the client").corrections == (said,)
+        with pytest.raises(DataError):
+            client.correct(user, [Correction(attribute="no such column", value="x", verdict="like")])
+
+
+@pytest.mark.asyncio
+async def test_the_asynchronous_client_knows_profiles_too(shop: Any, model: Model) -> None:
+    said = Correction(attribute="category", value="Toys", verdict="like")
+    async with AsyncClient(shop.url) as client:
+        user = model.dataset.users.ids[52]
+        assert (await client.correct(user, [said])).corrections == (said,)
+        await client.link("another visit", user)
+        assert (await client.profile("another visit")).num_events == len(model.history(user))
 
 
 @pytest.mark.asyncio

@@ -11,6 +11,7 @@ from leanrec.client import requests
 from leanrec.client.answers import Answer, Event, FoundItem, ModelInfo, PastEvent, StoredEvents
 from leanrec.client.requests import Call
 from leanrec.client.retrying import RetryPolicy, checked, unreachable
+from leanrec.data.profile import Correction, UserProfile
 
 TIMEOUT_SECONDS = 5.0
 
@@ -96,6 +97,18 @@ class AsyncClient:
         """What a user did, newest first."""
         content = (await self._make(requests.history(user_id, limit=limit))).json()
         return [PastEvent.of(event) for event in content["events"]]
+
+    async def profile(self, user_id: str) -> UserProfile:
+        """What their history says of a user's tastes."""
+        return UserProfile.from_dict((await self._make(requests.profile(user_id))).json())
+
+    async def correct(self, user_id: str, corrections: Sequence[Correction]) -> UserProfile:
+        """Replace what a user says of their tastes; the next answer heeds it."""
+        return UserProfile.from_dict((await self._make(requests.correct(user_id, corrections))).json())
+
+    async def link(self, anonymous_id: str, user_id: str) -> None:
+        """Say that two ids are one person."""
+        await self._make(requests.link(anonymous_id, user_id))
 
     async def forget(self, user_id: str) -> None:
         """Erase everything stored of a user."""

@@ -1,11 +1,12 @@
 """Requests: each call as method, path and content, shared by both clients so that they cannot differ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
 from leanrec.client.answers import Event
+from leanrec.data.profile import Correction
 
 Values = Mapping[str, Any]  # Any: JSON
 
@@ -73,6 +74,23 @@ def history(user_id: str, *, limit: int) -> Call:
 def forget(user_id: str) -> Call:
     """Erase a user."""
     return Call(method="DELETE", path=f"/v1/users/{quote(user_id, safe='')}")
+
+
+def profile(user_id: str) -> Call:
+    """A user's tastes."""
+    return Call(method="GET", path=f"/v1/users/{quote(user_id, safe='')}/profile")
+
+
+def correct(user_id: str, corrections: Sequence[Correction]) -> Call:
+    """What a user says of their tastes."""
+    return Call(
+        method="PUT", path=f"/v1/users/{quote(user_id, safe='')}/profile/corrections", content={"corrections": [asdict(one) for one in corrections]}
+    )
+
+
+def link(anonymous_id: str, user_id: str) -> Call:
+    """Two ids of one person."""
+    return Call(method="POST", path="/v1/links", content={"anonymous_id": anonymous_id, "user_id": user_id})
 
 
 def models() -> Call:
