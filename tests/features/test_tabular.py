@@ -83,6 +83,17 @@ def test_a_missing_value_is_refused_where_declared() -> None:
         )
 
 
+@pytest.mark.parametrize("kind", [{"kind": "category", "min_count": 1}, {"kind": "hash"}, {"kind": "multi-hot"}])
+def test_a_missing_value_of_no_row_is_not_refused(kind: dict[str, Any]) -> None:
+    column = "genres" if kind["kind"] == "multi-hot" else "brand"
+    whole = Table.of_items([*ITEMS[:3], ItemDescription(item_id="e")], PLACES)
+    made = fitted({**kind, "column": column, "missing": "error"}, on=whole)
+    found = made.transform(whole.take(np.array([0, 1, 2, 0])))
+    assert len(found.dense) == 4
+    with pytest.raises(DataError, match="row 1 has no value"):
+        made.transform(whole.take(np.array([0, 3])))
+
+
 def test_log_keeps_signs_and_order() -> None:
     unscaled = [log1p(price) for price in (1.0, 3.0, 5.0)]
     found = np.array(dense({"kind": "log", "column": "price"}))[:3, 0]

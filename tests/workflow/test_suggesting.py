@@ -11,7 +11,7 @@ from leanrec.data.catalogue import Catalogue
 from leanrec.data.dataset import Dataset
 from leanrec.data.events import EVENT_SCHEMA, EventLog
 from leanrec.data.world import World, WorldConfig
-from leanrec.errors import ConfigError, DataError
+from leanrec.errors import ConfigError, DataError, MissingExtraError
 from leanrec.evaluation.outcomes import CHOOSE, LEARN, REPORT, outcome_of
 from leanrec.features.tabular import TabularConfig
 from leanrec.features.tabular_dataset import events_of, questions_of
@@ -135,3 +135,9 @@ def test_an_outcome_that_the_log_cannot_tell_is_refused(shop: Dataset) -> None:
     few = shop.subset(np.arange(len(shop)) < 60)
     with pytest.raises(DataError, match="moments of one label"):
         outcome_of(few, kind="acts", rng=np.random.default_rng(0))
+
+
+def test_without_lightgbm_the_package_is_named(shop: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leanrec.evaluation.feature_worth.find_spec", lambda name: None if name == "lightgbm" else name)
+    with pytest.raises(MissingExtraError, match=r"needs lightgbm\npip install 'leanrec\[train\]'"):
+        suggest(shop)

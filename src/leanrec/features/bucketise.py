@@ -13,7 +13,7 @@ from leanrec.artifact import Arrays
 from leanrec.errors import ConfigError
 from leanrec.features.code_transforms import MAX_ONE_HOT, MISSING, ColumnCodes, FittedCodes
 from leanrec.features.tabular_table import Table
-from leanrec.features.tabular_values import Figures, Rows, figures_of
+from leanrec.features.tabular_values import Figures, Rows
 from leanrec.features.transforms import TEXT_HINT, Fitted, is_no_figure
 
 
@@ -38,7 +38,7 @@ class Bucketise(ColumnCodes):
             self.require_columns(table)
         column = table.column(self.place)
         self.refuse(column.values, is_wrong=is_no_figure, needs="figures", hint=TEXT_HINT)
-        figures = figures_of(column.values)[column.rows]
+        figures = column.figures[column.rows]
         return FittedBuckets(config=self, edges=np.array(self.edges) if self.edges else _quantiles(figures, self.buckets))
 
     def restore(self, arrays: Arrays, *, earlier: Mapping[str, Fitted]) -> "FittedBuckets":  # noqa: ARG002 - reads no other feature
@@ -62,9 +62,9 @@ class FittedBuckets(FittedCodes):
     def raw_codes(self, table: Table) -> Rows:
         """(n,) the bucket of each row's figure."""
         column = table.column(self.config.place)
-        figures = figures_of(column.values)
+        figures = column.figures
         codes = np.searchsorted(self.edges, figures, side="right").astype(np.int64)
-        return self.with_missing(codes, np.isnan(figures), policy=self.config.missing, own=len(self.edges) + 1)[column.rows]
+        return self.with_missing(codes[column.rows], np.isnan(figures)[column.rows], policy=self.config.missing, own=len(self.edges) + 1)
 
     def to_arrays(self) -> Arrays:
         """The edges."""

@@ -14,7 +14,7 @@ from leanrec.artifact import Arrays
 from leanrec.data.ids import IdMap
 from leanrec.errors import ConfigError, DataError, did_you_mean
 from leanrec.features.tabular_table import Place, Table
-from leanrec.features.tabular_values import Rows, Value, mixed, stable_hash, words_of
+from leanrec.features.tabular_values import Rows, Value, mixed, words_of
 from leanrec.features.transforms import ColumnTransform, Fitted, FloatArray, Transform
 
 MAX_CODES = 1 << 22
@@ -137,10 +137,8 @@ class FittedCategory(FittedCodes):
     def raw_codes(self, table: Table) -> Rows:
         """(n,) the code of each row's value."""
         column = table.column(self.config.place)
-        words = [(words_of(value) or [""])[0] for value in column.values]
-        codes = self.vocabulary.rows(words) + 1
-        is_missing = np.array([not word for word in words], dtype=np.bool_)
-        return self.with_missing(codes, is_missing, policy=self.config.missing, own=len(self.vocabulary) + 1)[column.rows]
+        codes, is_missing = self.vocabulary.rows(column.words.firsts) + 1, column.words.lengths == 0
+        return self.with_missing(codes[column.rows], is_missing[column.rows], policy=self.config.missing, own=len(self.vocabulary) + 1)
 
     def to_arrays(self) -> Arrays:
         """The values."""
@@ -186,10 +184,10 @@ class FittedHash(FittedCodes):
     def raw_codes(self, table: Table) -> Rows:
         """(n,) the bucket of each row's value."""
         column = table.column(self.config.place)
-        words = [(words_of(value) or [""])[0] for value in column.values]
-        codes = np.fromiter((stable_hash(word) % self.config.buckets for word in words), dtype=np.int64, count=len(words))
-        is_missing = np.array([not word for word in words], dtype=np.bool_)
-        return self.with_missing(codes, is_missing, policy=self.config.missing, own=self.config.buckets)[column.rows]
+        is_missing = column.words.lengths == 0
+        codes = np.zeros(len(column.values), np.int64)
+        codes[~is_missing] = column.words.hashes[column.words.starts[~is_missing]] % np.uint64(self.config.buckets)
+        return self.with_missing(codes[column.rows], is_missing[column.rows], policy=self.config.missing, own=self.config.buckets)
 
     def to_arrays(self) -> Arrays:
         """Nothing was learned."""

@@ -17,7 +17,7 @@ from leanrec.data.events import EVENT_WEIGHTS
 from leanrec.errors import ConfigError, did_you_mean
 from leanrec.features.decayed_counts import NO_DECAY, DecayedCounts, Timeline
 from leanrec.features.tabular_table import ITEM_ID, NO_TIME, USER_ID, Column, Place, Table
-from leanrec.features.tabular_values import Figures, Keys, Rows, mixed, one_by_one, stable_hash, words_of
+from leanrec.features.tabular_values import Figures, Keys, Rows, mixed, one_by_one
 from leanrec.features.time_transforms import DAY, require_clock
 from leanrec.features.transforms import FigureMissing, Fitted, FloatArray, Scale, Transform
 
@@ -242,10 +242,7 @@ def keys_of(table: Table, places: tuple[Place, ...]) -> tuple[Rows, Keys]:
     rows, keys = np.arange(len(table)), np.full(len(table), len(places), dtype=np.uint64)
     for place in places:
         column: Column = table.column(place)
-        words = [[stable_hash(word) for word in words_of(value)] for value in column.values]
-        lengths = np.array([len(each) for each in words], dtype=np.int64)
-        starts = np.cumsum(lengths) - lengths
-        hashes = np.array([word for each in words for word in each], dtype=np.uint64)
+        lengths, starts, hashes = column.words.lengths, column.words.starts, column.words.hashes
         mine = column.rows[rows]
         repeats = lengths[mine]
         within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)

@@ -56,18 +56,16 @@ class FittedMultiHot(Fitted):
     def dense(self, table: Table) -> FloatArray:
         """(n, W) float32 of zeros and ones; raises `DataError` for a row without values where the policy is `error`."""
         column = table.column(self.config.place)
-        hot = np.zeros((len(column.values), len(self.dense_names)), np.float32)
-        for row, value in enumerate(column.values):
-            words = words_of(value)
-            if words:
-                hot[row, self.vocabulary.rows(words) + 1] = 1.0
-            elif self.config.missing == "own":
-                hot[row, -1] = 1.0
-            elif self.config.missing == "error":
-                raise DataError(
-                    f"feature {self.config.name!r}: a row has no value, and missing = 'error'",
-                    hint="bring the value, or declare missing = 'own' or 'zero'",
-                )
+        lengths, is_missing = column.words.lengths, column.words.lengths == 0
+        if self.config.missing == "error" and is_missing[column.rows].any():
+            raise DataError(
+                f"feature {self.config.name!r}: row {int(np.argmax(is_missing[column.rows]))} has no value, and missing = 'error'",
+                hint="bring the value, or declare missing = 'own' or 'zero'",
+            )
+        hot = np.zeros((len(lengths), len(self.dense_names)), np.float32)
+        hot[np.repeat(np.arange(len(lengths)), lengths), self.vocabulary.rows(column.words.flat) + 1] = 1.0
+        if self.config.missing == "own":
+            hot[is_missing, -1] = 1.0
         return hot[column.rows]
 
     def to_arrays(self) -> Arrays:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from leanrec.data.description import DescribedValue, ItemDescription
 from leanrec.data.events import TimeQuality
 from leanrec.data.ids import UserId
-from leanrec.features.tabular_values import Figures, Rows, Value, plain_value
+from leanrec.features.tabular_values import Figures, Keys, Rows, Value, figures_of, plain_value, stable_hash, words_of
 
 Source = Literal["item", "user", "context"]
 Place: TypeAlias = tuple[Source, str]
@@ -45,6 +46,36 @@ class Situation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """The words of m values, one after another."""
+
+    flat: Sequence[str]
+    """(F,)"""
+    lengths: Rows
+    """(m,) how many each value has."""
+    hashes: Keys
+    """(F,) their stable hashes."""
+
+    @classmethod
+    def of(cls, values: Sequence[Value]) -> "Words":
+        """Those of some values."""
+        each = [words_of(value) for value in values]
+        flat = [word for words in each for word in words]
+        lengths = np.fromiter(map(len, each), dtype=np.int64, count=len(each))
+        return cls(flat=flat, lengths=lengths, hashes=np.fromiter(map(stable_hash, flat), dtype=np.uint64, count=len(flat)))
+
+    @property
+    def starts(self) -> Rows:
+        """(m,) where the words of each value begin."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    @property
+    def firsts(self) -> list[str]:
+        """(m,) the first word of each value, empty where there is none."""
+        return [self.flat[start] if length else "" for start, length in zip(self.starts.tolist(), self.lengths.tolist(), strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """Values, and which of them each row has: what many rows share is turned into features once."""
 
@@ -52,6 +83,22 @@ class Column:
     """(m,)"""
     rows: Rows
     """(n,) places in `values`."""
+
+    @cached_property
+    def figures(self) -> Figures:
+        """(m,) the values as figures, read once."""
+        return figures_of(self.values)
+
+    @cached_property
+    def words(self) -> Words:
+        """The values as words, read once."""
+        return Words.of(self.values)
+
+    def take(self, rows: Rows) -> "Column":
+        """The same values for other rows; what was read of them is kept."""
+        taken = Column(values=self.values, rows=self.rows[rows])
+        taken.__dict__.update({name: self.__dict__[name] for name in ("figures", "words") if name in self.__dict__})
+        return taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,14 +130,17 @@ class Table:
     @classmethod
     def of_items(cls, items: Sequence[ItemDescription], places: Iterable[Place], *, asked: Situation | None = None) -> "Table":
         """One row an item, all of them in the situation of one question."""
-        asked, each, same = asked or Situation(), np.arange(len(items)), np.zeros(len(items), np.int64)
-        columns = {}
-        for place in places:
-            is_item = place[0] == "item"
-            values = [item_value(item, place[1]) for item in items] if is_item else [asked.value(place)]
-            columns[place] = Column(values=values, rows=each if is_item else same)
-        time = NO_TIME if asked.time is None else asked.time
-        return cls(times=np.full(len(items), time, dtype=np.int64), columns=columns)
+        each, nobody = np.arange(len(items)), Column(values=[None], rows=np.zeros(len(items), np.int64))
+        columns = {
+            place: Column(values=[item_value(item, place[1]) for item in items], rows=each) if place[0] == "item" else nobody for place in places
+        }
+        return cls(times=np.full(len(items), NO_TIME, dtype=np.int64), columns=columns).asked(asked or Situation())
+
+    def asked(self, situation: Situation) -> "Table":
+        """The same items in the situation of another question: a catalogue is read once, and asked about again and again."""
+        time, same = NO_TIME if situation.time is None else situation.time, np.zeros(len(self), np.int64)
+        others = {place: Column(values=[situation.value(place)], rows=same) for place in self.columns if place[0] != "item"}
+        return replace(self, times=np.full(len(self), time, dtype=np.int64), columns={**self.columns, **others})
 
     def column(self, place: Place) -> Column:
         """A column; where the table has none such, nothing is known of any row."""
@@ -98,7 +148,7 @@ class Table:
 
     def take(self, rows: Rows) -> "Table":
         """The chosen rows in the given order."""
-        columns = {place: Column(values=column.values, rows=column.rows[rows]) for place, column in self.columns.items()}
+        columns = {place: column.take(rows) for place, column in self.columns.items()}
         kinds = None if self.kinds is None else self.kinds[rows]
         return replace(self, times=self.times[rows], columns=columns, kinds=kinds, values=None if self.values is None else self.values[rows])
 

@@ -13,7 +13,7 @@ from leanrec.artifact import Arrays
 from leanrec.config import Config
 from leanrec.errors import ConfigError, DataError, did_you_mean
 from leanrec.features.tabular_table import Place, Source, Table
-from leanrec.features.tabular_values import Figures, Rows, Value, figure_of, figures_of, one_by_one, signed_log, words_of
+from leanrec.features.tabular_values import Figures, Rows, Value, figure_of, one_by_one, signed_log, words_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -219,7 +219,7 @@ class Standardise(FigureTransform):
     def figures(self, table: Table) -> Figures:
         """(n,) the figures as they are."""
         column = table.column(self.place)
-        return figures_of(column.values)[column.rows]
+        return column.figures[column.rows]
 
 
 class Log(FigureTransform):
@@ -230,7 +230,7 @@ class Log(FigureTransform):
     def figures(self, table: Table) -> Figures:
         """(n,) the signed logarithms."""
         column = table.column(self.place)
-        return one_by_one(signed_log, figures_of(column.values))[column.rows]
+        return one_by_one(signed_log, column.figures)[column.rows]
 
 
 class TextLength(FigureTransform):
