@@ -14,6 +14,8 @@ from leanrec.features.histories import FloatArray
 Doubles = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.bool_]
 
+TOLERANCE = 1e-6
+"""Slope of the mean loss at which the search ends: probabilities hold to four places, as the test against scikit-learn demands."""
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 """How much the data count against the penalty, as in scikit-learn's `C`."""
 
@@ -27,25 +29,28 @@ class LogisticRegression:
     intercept: float
 
     @classmethod
-    def fit(cls, vectors: npt.NDArray[np.floating], labels: Labels, *, strength: float = 1.0) -> "LogisticRegression":
-        """The minimum of sum of log losses x strength + half the squared weights; the intercept is free.
+    def fit(
+        cls, vectors: npt.NDArray[np.floating], labels: Labels, *, strength: float = 1.0, near: "LogisticRegression | None" = None
+    ) -> "LogisticRegression":
+        """The minimum of sum of log losses x strength + half the squared weights; the intercept is free; the search begins `near` another.
 
         Raises `DataError` where all labels are alike.
         """
         if len(labels) == 0 or labels.all() or not labels.any():
             raise DataError(f"{len(labels)} examples are all alike: there is nothing to tell apart", hint="give examples of both kinds")
         signs = np.where(labels, 1.0, -1.0)
-        columns = vectors.astype(np.float64)
+        columns, pull = vectors.astype(np.float64), 1.0 / (strength * len(labels))
 
         def loss(parameters: Doubles) -> tuple[float, Doubles]:
+            """The same over strength and number of examples, so that one tolerance suits all."""
             weights, intercept = parameters[:-1], parameters[-1]
             margins = signs * (columns @ weights + intercept)
-            slopes = -strength * signs * scipy.special.expit(-margins)
-            value = strength * float(np.logaddexp(0.0, -margins).sum()) + 0.5 * float(weights @ weights)
-            return value, np.append(columns.T @ slopes + weights, slopes.sum())
+            slopes = -signs * scipy.special.expit(-margins) / len(signs)
+            value = float(np.logaddexp(0.0, -margins).mean()) + 0.5 * pull * float(weights @ weights)
+            return value, np.append(columns.T @ slopes + pull * weights, slopes.sum())
 
-        start = np.zeros(columns.shape[1] + 1)
-        found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6})
+        start = np.zeros(columns.shape[1] + 1) if near is None else np.append(near.weights, near.intercept)
+        found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-11, "gtol": TOLERANCE})
         return cls(weights=found.x[:-1], intercept=float(found.x[-1]))
 
     @classmethod
@@ -62,7 +67,7 @@ class LogisticRegression:
                 hint=f"give at least {folds} examples of each kind",
             )
         fold_of = _fold_of(labels, folds, rng)
-        margins = {strength: _left_out(cls, vectors, labels, fold_of, strength) for strength in strengths}
+        margins = _left_out(cls, vectors, labels, fold_of, sorted(strengths))
         best = min(strengths, key=lambda strength: float(np.logaddexp(0.0, -np.where(labels, 1.0, -1.0) * margins[strength]).mean()))
         line = cls.fit(margins[best][:, np.newaxis], labels, strength=1e6)
         whole = cls.fit(vectors, labels, strength=best)
@@ -90,11 +95,13 @@ def _fold_of(labels: Labels, folds: int, rng: np.random.Generator) -> npt.NDArra
 
 
 def _left_out(
-    kind: type[LogisticRegression], vectors: npt.NDArray[np.floating], labels: Labels, fold_of: npt.NDArray[np.int64], strength: float
-) -> Doubles:
-    """(n,) the margin of each example by the regression that did not see it."""
-    margins = np.zeros(len(labels))
+    kind: type[LogisticRegression], vectors: npt.NDArray[np.floating], labels: Labels, fold_of: npt.NDArray[np.int64], strengths: Sequence[float]
+) -> dict[float, Doubles]:
+    """Strength -> (n,) the margin of each example by the regression that did not see it; each strength begins where the last one ended."""
+    margins = {strength: np.zeros(len(labels)) for strength in strengths}
     for fold in range(int(fold_of.max()) + 1):
-        is_out = fold_of == fold
-        margins[is_out] = kind.fit(vectors[~is_out], labels[~is_out], strength=strength).margins(vectors[is_out])
+        is_out, near = fold_of == fold, None
+        for strength in strengths:
+            near = kind.fit(vectors[~is_out], labels[~is_out], strength=strength, near=near)
+            margins[strength][is_out] = near.margins(vectors[is_out])
     return margins
