@@ -15,7 +15,12 @@ from leanrec.data.sources.sequences import SequencesSource
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DATA = Path(os.environ.get("LEANREC_DATA", ROOT.parent / "shared" / "data"))
-FILES = {"amazon14-beauty": "sequences.txt", "amazon14-toys": "sequences.txt", "ml-1m": "interactions.tsv"}
+FILES = {
+    "amazon14-beauty": "sequences.txt",
+    "amazon14-toys": "sequences.txt",
+    "amazon14-instruments": "reviews.jsonl",
+    "ml-1m": "interactions.tsv",
+}
 
 
 def require_datasets(names: Sequence[str]) -> None:
