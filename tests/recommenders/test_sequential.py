@@ -17,6 +17,7 @@ from tests.recommenders.data import dataset_of
 from leanrec.artifact import Artifact
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.dataset import Dataset
+from leanrec.data.description import ItemDescription
 from leanrec.data.query import Query
 from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.world import World, WorldConfig
@@ -24,7 +25,7 @@ from leanrec.errors import ConfigError, DataError
 from leanrec.explaining.attribution import explain
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.bundled import Bundled
-from leanrec.recommenders.protocol import GivesInfluences, LearnsFromValidation, SimilarItems
+from leanrec.recommenders.protocol import AddsItems, GivesInfluences, LearnsFromValidation, SimilarItems
 from leanrec.recommenders.sequential import Sequential, SequentialConfig
 from leanrec.training.hooks import StepContext
 from leanrec.training.run import Run
@@ -136,6 +137,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "low-rank": {"items": {"table": "low-rank", "rank": 3}},
     "no attributes": {"uses_attributes": False},
     "windows": {"older_windows": True},
+    "hidden ids": {"items": {"id_dropout": 0.3}},
+    "hidden ids, cosine": {"items": {"id_dropout": 0.3}, "loss": {"kind": "full-softmax", "temperature": 0.1}},
     "average": {"training": {"average": 0.9}},
 }
 
@@ -239,6 +242,33 @@ def test_older_windows_learn_from_more_tokens(split: Split) -> None:
     assert everything.num_tokens > newest.num_tokens
     steps = [sequential(older_windows=windows).fit(split.train).training.steps for windows in (False, True)]
     assert steps[0] < steps[1]
+
+
+@pytest.mark.parametrize("temperature", [None, 0.1])
+def test_with_hidden_ids_an_item_that_nobody_chose_is_scored_as_one_that_comes_later(temperature: float | None, tmp_path: Path) -> None:
+    log = {"u": "abcabc", "v": "bcabca", "w": "cab", "x": "abc"}
+    frame = pl.DataFrame({"item_id": list("abcz"), "look": ["red", "blue", "red", "red"], "kind": ["x", "y", "y", "x"]})
+    train = dataset_of(log, catalogue=Catalogue(frame=frame))
+    fitted = sequential(items={"id_dropout": 0.3}, loss={"kind": "full-softmax", "temperature": temperature}).fit(train)
+    fitted.save(tmp_path / "saved")
+    for recommender in (fitted, opener("sequential").load(tmp_path / "saved")):
+        assert isinstance(recommender, AddsItems)
+        assert recommender.adds_items
+        grown = recommender.with_items([ItemDescription(item_id="n", attributes={"look": "red", "kind": "x", "unheard of": "so"})])
+        scores = grown.catalogue_scores([Query(history=("a", "b")), Query(history=("n",)), Query(history=("z",))])
+        assert scores.shape == (3, 5)
+        np.testing.assert_allclose(scores[:, grown.items.row("n")], scores[:, grown.items.row("z")], atol=1e-5)
+        np.testing.assert_allclose(scores[1], scores[2], atol=1e-5)
+        assert grown.similar("n", k=1).item_ids == ("z",)
+        assert len(recommender.items) == 4
+
+
+def test_with_ids_alone_it_takes_in_no_items_and_says_what_would(fitted: Sequential, split: Split) -> None:
+    assert not fitted.adds_items
+    with pytest.raises(ConfigError, match=r"id_dropout = 0.*(?s:.*)cold-start"):
+        fitted.with_items([ItemDescription(item_id="new")])
+    with pytest.raises(ConfigError, match="nothing else is known of the items"):
+        sequential(items={"id_dropout": 0.2}, uses_attributes=False).fit(split.train)
 
 
 def test_histories_of_one_event_teach_nothing_and_it_says_so() -> None:

@@ -95,6 +95,11 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
 
     _settled: Any = None  # Any: an unfitted recommender that is fitted instead of a fresh one
 
+    @property
+    def adds_items(self) -> bool:
+        """Further items are always compared."""
+        return True
+
     def with_items(self, items: Sequence[ItemDescription]) -> Self:
         """Further items, scored by content and by the known items most like them."""
         grown = self._grown(items)

@@ -84,6 +84,11 @@ class Content(ItemComparer[ContentConfig]):
         """Words are always read; their meaning where there is an encoder."""
         return True
 
+    @property
+    def adds_items(self) -> bool:
+        """Further items are always compared."""
+        return True
+
     def with_items(self, items: Sequence[ItemDescription]) -> Self:
         """Further items, compared by the words that are known here and by their vectors."""
         grown = self._grown(items)

@@ -18,6 +18,7 @@ from leanrec.models.losses import Loss
 from leanrec.models.next_item import NextItemNetwork
 from leanrec.models.sequence_encoder import SequenceEncoder
 from leanrec.recommenders.protocol import FloatArray
+from leanrec.recommenders.trained_items import TrainedItems
 from leanrec.recommenders.vector_scorer import encoded
 from leanrec.training.training_config import Precision
 
@@ -65,7 +66,8 @@ class NextItemTask:
 class Validation:
     """Validation users with their true next items, asked of a network while it is trained."""
 
-    def __init__(self, holdout: Holdout, *, items: IdMap, metric: Metric) -> None:
+    def __init__(self, holdout: Holdout, *, items: IdMap, trained: TrainedItems, metric: Metric) -> None:
+        self._trained = trained
         self._histories: Sequence[Rows] = [items.known_rows(query.history) for query in holdout.queries]
         self._targets = holdout.targets
         self._includes_repeats = holdout.includes_repeats
@@ -73,7 +75,7 @@ class Validation:
 
     def quality(self, network: NextItemNetwork) -> float:
         """The mean of the metric over the users, of a network in evaluation mode."""
-        vectors, encoder = network.item_vectors().float().cpu().numpy(), network.encoder
+        vectors, encoder = self._trained.vectors(network.items, is_cosine=network.is_cosine), network.encoder
         users = encoded(self._histories, vectors, encode=lambda items: encode_last(encoder, items), max_length=encoder.config.max_length)
         ranks: list[Rows] = []
         for start in range(0, len(users), BLOCK_QUERIES):

@@ -73,12 +73,17 @@ class Incremental(Protocol):
 
 @runtime_checkable
 class AddsItems(Protocol):
-    """A recommender that can score an item as soon as its row is there, from what the row says."""
+    """A recommender that can score an item as soon as its row is there, from what the row says; one with a false answer refuses."""
+
+    @property
+    def adds_items(self) -> bool:
+        """Whether this one does, as it was fitted."""
+        ...
 
     def with_items(self, items: Sequence[ItemDescription]) -> Self:
         """The same with further items on the rows after its own, in the given order; itself stays as it is.
 
-        Raises `DataError` for an item that it has already.
+        Raises `DataError` for an item that it has already, and `ConfigError` when it cannot.
         """
         ...
 

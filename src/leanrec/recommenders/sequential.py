@@ -11,13 +11,12 @@ from leanrec.artifact import Arrays
 from leanrec.config import Config
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import holdout_of
-from leanrec.errors import MissingExtraError
+from leanrec.errors import ConfigError, MissingExtraError
 from leanrec.features.batches import TokenBatches
 from leanrec.features.histories import Histories
 from leanrec.features.item_attributes import ItemAttributes
 from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.bundled import ENCODER_FILE, WEIGHTS_PREFIX
-from leanrec.recommenders.catalogue_scorer import act_counts
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.vector_scorer import VectorScorer
 from leanrec.training.progress import TrainingResult
@@ -27,12 +26,13 @@ from leanrec.training.training_config import Precision, TrainingConfig
 try:
     import torch
 
-    from leanrec.models.item_embedding import ItemEmbedding, ItemEmbeddingConfig
+    from leanrec.models.item_embedding import ItemEmbeddingConfig
     from leanrec.models.losses import Loss, LossConfig, build_loss
     from leanrec.models.next_item import NextItemNetwork
     from leanrec.models.onnx_graph import write_encoder_graph
     from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig
     from leanrec.recommenders.next_item_task import LossFor, NextItemTask, Validation, encode_last
+    from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.loop import train as train_task
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("leanrec"):
@@ -48,7 +48,7 @@ class SequentialConfig(Config):
     loss: LossConfig = LossConfig()
     """What training drives down."""
     items: ItemEmbeddingConfig = ItemEmbeddingConfig()
-    """What an item's vector is made of."""
+    """What an item's vector is made of; with `id_dropout` above 0 items that nobody chose yet are scored by their content."""
     training: TrainingConfig = TrainingConfig(
         max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
     )
@@ -94,48 +94,54 @@ class Sequential(VectorScorer[SequentialConfig]):
         return Sequential(self.config.model_copy(update={"training": training}))
 
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
-        batches = self._batches(train, run)
+        known = ItemAttributes.of_catalogue(train.catalogue) if self.config.uses_attributes else ItemAttributes.none(train.num_items)
+        trained = TrainedItems.of(train, known, only_chosen=self._hides_ids(known))
+        batches = self._batches(train, run, trained)
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
-            known = ItemAttributes.of_catalogue(train.catalogue) if self.config.uses_attributes else ItemAttributes.none(train.num_items)
-            network = self._build(known)
-            validation = self._validation(train, valid, run)
-            task = NextItemTask(network, self._loss(train, batches, run), num_items=train.num_items, validation=validation)
+            network = self._build(trained)
+            validation = self._validation(train, valid, run, trained)
+            task = NextItemTask(network, self._loss(trained, batches, run), num_items=len(trained), validation=validation)
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
             self.training = train_task(task, batches, config, run=run, settings=settings)
-        self._keep(network)
+        self._keep(network, trained)
         self.figures |= _figures(self.training, metric=self.config.metric)
 
-    def _batches(self, train: Dataset, run: Run) -> TokenBatches:
+    def _hides_ids(self, known: ItemAttributes) -> bool:
+        """Whether content is to speak for items without an id; raises `ConfigError` where there is none."""
+        if not self.config.items.id_dropout:
+            return False
+        if not (known.matrix.shape[1] or known.vectors.shape[1]):
+            raise ConfigError(
+                f"items.id_dropout = {self.config.items.id_dropout:g} hides ids, and nothing else is known of the items",
+                hint="set it to 0, or pass a catalogue with titles or attributes and leave uses_attributes true",
+            )
+        return True
+
+    def _batches(self, train: Dataset, run: Run, trained: "TrainedItems | None" = None) -> TokenBatches:
         config = self.config
         return TokenBatches(
-            Histories.of_dataset(train),
+            trained.histories(train) if trained is not None else Histories.of_dataset(train),
             max_length=config.encoder.max_length,
             tokens=config.training.tokens,
             seed=run.seed,
             windows=config.older_windows,
         )
 
-    def _build(self, known: ItemAttributes) -> NextItemNetwork:
+    def _build(self, trained: TrainedItems) -> NextItemNetwork:
         config = self.config
-        items = ItemEmbedding(
-            config.items,
-            width=config.encoder.width,
-            num_items=known.matrix.shape[0],
-            attributes=known.matrix,
-            vectors=known.vectors,
-        )
+        items = trained.embedding(config.items, width=config.encoder.width)
         return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None)
 
-    def _loss(self, train: Dataset, batches: TokenBatches, run: Run) -> LossFor:
+    def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
         training, budget = self.config.training, run.budget
 
         def build(precision: Precision) -> Loss:
             return build_loss(
                 self.config.loss,
-                num_items=train.num_items,
-                item_counts=act_counts(train),
+                num_items=len(trained),
+                item_counts=trained.counts,
                 num_tokens=batches.num_tokens,
                 max_epochs=training.max_epochs,
                 minutes=budget.minutes,
@@ -145,19 +151,19 @@ class Sequential(VectorScorer[SequentialConfig]):
 
         return build
 
-    def _validation(self, train: Dataset, valid: Dataset | None, run: Run) -> Validation | None:
+    def _validation(self, train: Dataset, valid: Dataset | None, run: Run, trained: TrainedItems) -> Validation | None:
         if valid is None:
             return None
         holdout = holdout_of(train, valid)
         if len(holdout) > self.config.max_queries:
             holdout = holdout.take(np.sort(run.rng().permutation(len(holdout))[: self.config.max_queries]))
-        return Validation(holdout, items=train.items, metric=parse_metric(self.config.metric))
+        return Validation(holdout, items=train.items, trained=trained, metric=parse_metric(self.config.metric))
 
-    def _keep(self, network: NextItemNetwork) -> None:
+    def _keep(self, network: NextItemNetwork, trained: TrainedItems) -> None:
         """Everything that answering needs, on the CPU."""
         self._encoder = network.cpu().eval().encoder
-        with torch.no_grad():
-            self._item_vectors: FloatArray = np.ascontiguousarray(network.item_vectors().numpy(), dtype=np.float32)
+        self._item_vectors: FloatArray = np.ascontiguousarray(trained.vectors(network.items, is_cosine=network.is_cosine))
+        self._content = trained.content(network.items, width=self.config.encoder.width) if self.config.items.id_dropout else None
         self._max_length = self.config.encoder.max_length
         self._temperature = self.config.loss.temperature
 

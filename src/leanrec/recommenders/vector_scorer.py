@@ -2,15 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
 from leanrec.artifact import Arrays
 from leanrec.config import Config
+from leanrec.data.description import ItemDescription
 from leanrec.data.query import Query
+from leanrec.errors import ConfigError
 from leanrec.features.histories import Rows
 from leanrec.recommenders.item_comparer import ItemComparer, cosines
+from leanrec.recommenders.item_content import ItemContent
 from leanrec.recommenders.protocol import FloatArray
 
 Settings = TypeVar("Settings", bound=Config)
@@ -36,15 +39,38 @@ class VectorScorer(ItemComparer[Settings]):
     _max_length: int
     _temperature: float | None = None
     """Given, item vectors have length 1 and scores are cosines divided by it."""
+    _content: ItemContent | None = None
+    """What items that come later are computed by, where training hid ids, so that content alone learned to speak."""
 
     @abstractmethod
     def _encode(self, items: FloatArray) -> FloatArray:
         """The encoder: see `Encode`."""
 
+    @property
+    def adds_items(self) -> bool:
+        """Whether items that come later can be scored: where training hid ids and content was there to learn."""
+        return self._content is not None
+
+    def with_items(self, items: Sequence[ItemDescription]) -> Self:
+        """Further items, scored by their content; raises `ConfigError` where content learned nothing."""
+        grown = self._grown(items)
+        if self._content is None:
+            raise ConfigError(
+                f"{self.name} knows items by their ids: it was fitted with items.id_dropout = 0, or had no attributes to learn from",
+                hint="set items.id_dropout, 0.2 say, and fit again, or let cold-start stand content beside it",
+            )
+        vectors = self._new_vectors(self._content, items)
+        grown._item_vectors = np.concatenate([self._item_vectors, vectors if self._temperature is None else unit_vectors(vectors)])
+        return grown
+
+    def _new_vectors(self, content: ItemContent, items: Sequence[ItemDescription]) -> FloatArray:
+        """(M, D) of items that come later."""
+        return content.of_items(items)
+
     def user_vectors(self, histories: Sequence[Rows]) -> FloatArray:
         """(B, D) float32 from item rows, oldest first; zeros for an empty history."""
         vectors = encoded(histories, self._item_vectors, encode=self._encode, max_length=self._max_length)
-        return vectors if self._temperature is None else _unit(vectors) / np.float32(self._temperature)
+        return vectors if self._temperature is None else unit_vectors(vectors) / np.float32(self._temperature)
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) how far each score falls without the item at each place, wherever it stands; 0 for all but the newest places."""
@@ -67,6 +93,7 @@ class VectorScorer(ItemComparer[Settings]):
             "item_vectors": self._item_vectors,
             "max_length": np.array([self._max_length]),
             "temperature": np.array([np.nan if self._temperature is None else self._temperature]),
+            **({} if self._content is None else self._content.to_arrays()),
         }
 
     def _from_arrays(self, arrays: Arrays) -> None:
@@ -74,11 +101,12 @@ class VectorScorer(ItemComparer[Settings]):
         self._max_length = int(arrays["max_length"][0])
         temperature = float(arrays["temperature"][0])
         self._temperature = None if np.isnan(temperature) else temperature
+        self._content = ItemContent.from_arrays(arrays)
 
 
-def _unit(vectors: FloatArray) -> FloatArray:
-    """Each row at length 1; zeros stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+def unit_vectors(vectors: FloatArray) -> FloatArray:
+    """Each vector of the last axis at length 1; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     divided: FloatArray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return divided
 

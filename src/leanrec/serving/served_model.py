@@ -145,9 +145,10 @@ class ServedModel:
     def growth(self) -> Growth | None:
         """What the recommender has still to take in; `None` where there is nothing, or it takes none in."""
         catalogue = self.catalogue
-        if not isinstance(self.opened.recommender, AddsItems) or (len(catalogue) == self.num_scored and not self._is_stale):
+        recommender = self.opened.recommender
+        if not (isinstance(recommender, AddsItems) and recommender.adds_items) or (len(catalogue) == self.num_scored and not self._is_stale):
             return None
-        start, first = (self.opened.recommender, catalogue.num_known) if self._is_stale else (self.recommender, self.num_scored)
+        start, first = (recommender, catalogue.num_known) if self._is_stale else (self.recommender, self.num_scored)
         self._is_stale = False
         return Growth(start=start, items=[catalogue.description(row) for row in range(first, len(catalogue))], num_scored=len(catalogue))
 
@@ -155,23 +156,14 @@ class ServedModel:
         """Let the recommender know every item before anything is answered."""
         growth = self.growth()
         if growth is not None:
-            self._grow(growth, growth.done())
+            self._take(growth, _grown(growth))
 
     async def grow(self) -> None:
         """Let the recommender know every item that was put so far; others are answered meanwhile, and puts that wait share one growth."""
         async with self._growing:
             growth = self.growth()
-            if growth is None:
-                return
-            try:
-                grown = await asyncio.to_thread(growth.done)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with a new item, the recommender goes on without it
-                self._is_stale = growth.start is self.opened.recommender and self.num_scored > self.catalogue.num_known
-                log.error(
-                    "new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items), "error": type(error).__name__}}
-                )
-                return
-            self._grow(growth, grown)
+            if growth is not None:
+                self._take(growth, await asyncio.to_thread(_grown, growth))
 
     def words(self) -> WordWeights:
         """BM25 over titles and attributes on the rows of the catalogue, new items by the words that the others have."""
@@ -219,12 +211,13 @@ class ServedModel:
         self.reads_text = isinstance(recommender, ReadsText) and recommender.reads_text
         self.reads_profile = isinstance(recommender, ReadsProfile) and recommender.reads_profile
 
-    def _grow(self, growth: Growth, grown: Recommender) -> None:
-        if isinstance(grown, CatalogueScores) and len(grown.items) != growth.num_scored:
-            fields = {"model": self.name, "expected": growth.num_scored, "found": len(grown.items)}
-            log.error("the recommender took in another number of items; it goes on without them", extra={"fields": fields})
+    def _take(self, growth: Growth, grown: Recommender | None) -> None:
+        """Answer with a grown recommender; go on with the old one where it could not grow, and try again with the next item."""
+        if grown is not None and (not isinstance(grown, CatalogueScores) or len(grown.items) == growth.num_scored):
+            self._use(grown, num_scored=growth.num_scored)
             return
-        self._use(grown, num_scored=growth.num_scored)
+        self._is_stale = growth.start is self.opened.recommender and self.num_scored > self.catalogue.num_known
+        log.error("new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items)}})
 
     def _past_event(self, place: int) -> PastEvent:
         row, value = int(self.snapshot.item_rows[place]), float(self.snapshot.values[place])
@@ -235,3 +228,12 @@ class ServedModel:
             timestamp=int(self.snapshot.timestamps[place]),
             value=None if np.isnan(value) else value,
         )
+
+
+def _grown(growth: Growth) -> Recommender | None:
+    """The grown recommender; `None` where it failed."""
+    try:
+        return growth.done()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a new item, the recommender goes on without it
+        log.error("a recommender could not take in new items", extra={"fields": {"error": type(error).__name__}})
+        return None
