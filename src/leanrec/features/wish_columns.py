@@ -61,8 +61,9 @@ class WishColumns:
                 self._take_figures(figures)
             if attribute.kind != "number" and figures is None and not _is_prose(attribute.values):
                 self._wordy[name] = 0
-                for value in attribute.values:
-                    self.learn({name: value})
+                entries = (value if isinstance(value, list) else [value] for value in attribute.values if value is not None)
+                for entry in dict.fromkeys(str(word) for words in entries for word in words):
+                    self._name(name, entry)
 
     def learn(self, attributes: "Mapping[str, AttributeValue]") -> None:
         """Know the values of one more item by name; columns that the catalogue has not are left out."""
