@@ -31,6 +31,7 @@ class SharedWords:
     """Scores an item by how many words its title shares with the newest item of the history; counts what it was given to read."""
 
     is_collaborative = True
+    adds_items = True
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.items = snapshot.items
@@ -129,6 +130,9 @@ async def test_an_item_that_the_model_cannot_take_in_is_tried_as_before(live: Li
     await live.change_item("bad", ItemChange(title="poison"))
     assert live.models.default.num_scored == 150
     assert ids(live, candidates=["bad"]) == ["bad"]
+    again = ServedModel(live.models.default.opened, live.store.items())
+    again.grow_now()
+    assert again.num_scored == 150, "a server that starts again goes on without it too"
     await live.change_item("bad", ItemChange(title="Zebra"))
     assert live.models.default.num_scored == 151
 
