@@ -150,7 +150,7 @@ async def test_a_swapped_model_and_a_new_start_know_the_new_items(live: LiveStat
 
 def explored(served: ServedModel, *, exposure: Exposure | None = None, k: int = 10, **changes: object) -> list[str]:
     """Sources of a list that was explored, place by place."""
-    config = ExploreConfig.parse({name: changes.pop(name) for name in ("share", "min_events") if name in changes})
+    config = ExploreConfig.parse({name: changes.pop(name) for name in ("share", "min_events", "includes_known") if name in changes})
     rows = np.arange(k)
     chosen = Candidates(
         rows=rows, scores=np.linspace(1, 0.5, k, dtype=np.float32), sources=np.zeros(k, np.int8), names=("graph",), weights=(1.0,), note="by score"
@@ -210,7 +210,7 @@ def test_items_that_few_have_chosen_are_new_when_the_settings_say_so(graph: Serv
     known = ServedModel(graph.opened)
     assert not any(explored(known, person=f"user {number}", share=0.5)[1] for number in range(20))
     rare = int(np.sort(known.snapshot.counts)[5])
-    lists = [explored(known, person=f"user {number}", share=0.3, min_events=rare + 1) for number in range(20)]
+    lists = [explored(known, person=f"user {number}", share=0.3, min_events=rare + 1, includes_known=True) for number in range(20)]
     seldom = {known.catalogue.item_id(row) for row in np.flatnonzero(known.snapshot.counts <= rare)}
     assert {item for one in lists for item in one if item} <= seldom
     assert any(any(one) for one in lists)
@@ -229,3 +229,21 @@ async def test_acts_make_an_item_known(live: LiveState) -> None:
     after = [item.source for item in live.answering.recommend(RecommendRequest(candidates=["lamp", first]), request_id="").items]
     assert NEW_ITEM not in after
     assert before
+
+
+def test_a_model_that_knows_ids_only_scores_new_items_by_content_beside_it(graph: ServedModel) -> None:
+    model = ServedModel(graph.opened)
+    description = model.catalogue.description(3)
+    model.put(ItemOverlay(item_id="like the third", title=description.title, attributes=dict(description.attributes)))
+    model.put(ItemOverlay(item_id="like nothing", title="Qqq Zzz", attributes={}))
+    model.grow_now()
+    assert model.num_scored == len(model.catalogue) == model.catalogue.num_known + 2
+    assert not model.reads_text
+    assert model.scorer is not None
+    history = model.catalogue.item_id(3)
+    scores = model.scorer.catalogue_scores([Query(history=(history,))])[0]
+    assert scores[model.catalogue.row("like the third")] > scores[model.catalogue.row("like nothing")]
+    again = ServedModel(graph.opened)
+    before = again.scorer.catalogue_scores([Query(history=(history,))])[0] if again.scorer is not None else scores
+    best = np.argsort(-before, kind="stable")[:5]
+    assert np.array_equal(best, np.argsort(-scores[: again.catalogue.num_known], kind="stable")[:5])

@@ -20,7 +20,15 @@ from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.content import MAX_OCCLUDED, Content, ContentConfig, words_asked
 from leanrec.recommenders.fusion_pools import scaled_scores
-from leanrec.recommenders.protocol import CatalogueRecommender, FloatArray, GivesInfluences, LearnsFromValidation, Recommender, SimilarItems
+from leanrec.recommenders.protocol import (
+    CatalogueRecommender,
+    FloatArray,
+    GivesInfluences,
+    GivesReasons,
+    LearnsFromValidation,
+    Recommender,
+    SimilarItems,
+)
 from leanrec.training.run import Run
 
 RECOMMENDER_FOLDER, CONTENT_FOLDER = "recommender", "content"
@@ -65,13 +73,17 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
     """(M, K) for each new item its nearest known ones."""
     _near_weights: FloatArray
     """(M, K)"""
+    _reads_text = True
+    _settled: Any = None  # Any: an unfitted recommender that is fitted instead of a fresh one
 
     @classmethod
-    def around(cls, member: CatalogueRecommender, content: Content, *, config: ColdStartConfig | None = None) -> "ColdStart":
-        """A fitted recommender with content beside it, ready to be asked; both have the same items."""
-        made = cls(config)
-        made._member, made._content, made._items = member, content, member.items
-        made._fallback, made._parent = content._fallback, getattr(member, "_parent", "")
+    def around(cls, member: CatalogueRecommender, content: Content, *, reads_text: bool = True) -> "ColdStart":
+        """A fitted recommender with content beside it, ready to be asked, under the recommender's name; both have the same items."""
+        made = cls()
+        made.name = getattr(member, "name", cls.name)
+        made._member, made._content, made._items, made._reads_text = member, content, member.items, reads_text
+        if isinstance(member, CatalogueScorer):
+            made._fallback, made._parent, made._seed = member._fallback, member._parent, member._seed
         made._prepare()
         return made
 
@@ -83,8 +95,8 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
 
     @property
     def reads_text(self) -> bool:
-        """Words are always read."""
-        return True
+        """Words are read, unless somebody else was asked to."""
+        return self._reads_text
 
     def settled(self) -> "ColdStart":
         """An unfitted one, with what validation taught the recommender fixed; it needs no validation data."""
@@ -92,8 +104,6 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
         again = ColdStart(self.config)
         again._settled = member.settled() if isinstance(member, LearnsFromValidation) else None
         return again
-
-    _settled: Any = None  # Any: an unfitted recommender that is fitted instead of a fresh one
 
     @property
     def adds_items(self) -> bool:
@@ -115,6 +125,11 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
         if isinstance(self._member, SimilarItems) and self.items.row(item_id) < len(self._member.items):
             return self._member.similar(item_id, k=k)
         return self._content.similar(item_id, k=k)
+
+    def reason(self, query: Query, item_id: ItemId) -> str:
+        """What the recommender says in words of its own; nothing for a new item."""
+        is_known = self.items.row(item_id) < len(self._member.items)
+        return self._member.reason(_without_text(query), item_id) if is_known and isinstance(self._member, GivesReasons) else ""
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K) how far each score falls without the item at each place, wherever it stands; 0 for all but the newest places."""
@@ -145,11 +160,11 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
         self._near_weights = np.zeros(self._near.shape, np.float32)
 
     def _score_rows(self, histories: Sequence[Rows], queries: Sequence[Query]) -> FloatArray:
+        asked = [_without_text(query) for query in queries]
         if not len(self._near) and not any(words_asked(query) for query in queries):
-            return self._member.catalogue_scores(queries)
+            return self._member.catalogue_scores(asked)
         num_known = len(self._member.items)
         known = [history[history < num_known] for history in histories]
-        asked = [_without_text(query) for query in queries]
         scores = np.empty((len(queries), len(self.items)), dtype=np.float32)
         scores[:, :num_known] = scaled_scores(self._member, asked, known)
         self._add_new(scores, self._content.likeness(histories), num_known=num_known)
@@ -199,12 +214,12 @@ def _scoring(recommender: Recommender) -> CatalogueRecommender:
 
 
 def _neighbours(likeness: FloatArray, *, number: int, sharpness: float) -> tuple[Rows, FloatArray]:
-    """(M, K) columns of the most alike in each row (M, N), and their weights, which sum to 1."""
+    """(M, K) columns of the most alike in each row (M, N), and their weights, which sum to 1; all 0 where nothing is alike."""
     number = min(number, likeness.shape[1])
     near = np.argpartition(-likeness, number - 1, axis=1)[:, :number]
     alike = np.take_along_axis(likeness, near, axis=1)
-    weights = np.exp(np.float32(sharpness) * (alike - alike.max(axis=1, keepdims=True, initial=-1.0)))
-    return near, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights = np.exp(np.float32(sharpness) * (alike - alike.max(axis=1, keepdims=True, initial=-1.0))) * (alike > 0)
+    return near, (weights / np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-12))).astype(np.float32)
 
 
 def _standardised(scores: FloatArray) -> FloatArray:

@@ -23,9 +23,10 @@ class ExploreConfig(Config):
 
     share: float = Field(default=0.1, ge=0, le=0.5)
     """Share of the places. Where it comes to less than one, so many lists have one (with 5 items and 0.1, every second); 0 turns it off."""
-    min_events: int = Field(default=0, ge=0)
-    """An item with fewer acts, before and since the model was made, is new. An item that the model cannot score is new whatever is set here,
-    and with 0 no other is: the model's own list stays as it is."""
+    min_events: int = Field(default=5, ge=0)
+    """An item that came after the model was made is new until it has so many acts; one that the model cannot score stays new."""
+    includes_known: bool = False
+    """Whether an item that the model knows, but with fewer acts than that, is new too; its places cost those of the model's own list."""
 
 
 class Explore:
@@ -54,8 +55,12 @@ class Explore:
 
     def _is_new(self, question: Question, row: int) -> bool:
         model = question.model
+        if row >= model.num_scored:
+            return True
+        if row < model.catalogue.num_known and not self.config.includes_known:
+            return False
         before = int(model.snapshot.counts[row]) if row < model.catalogue.num_known else 0
-        return row >= model.num_scored or before + self._exposure.of(model.catalogue.item_id(row))[1] < self.config.min_events
+        return before + self._exposure.of(model.catalogue.item_id(row))[1] < self.config.min_events
 
     def _quota(self, question: Question, rng: np.random.Generator) -> int:
         if question.heard is not None:
@@ -67,7 +72,8 @@ class Explore:
     def _drawn(self, question: Question, chosen: Rows, wanted: int) -> list[int]:
         """The rows that draw best: their score among new items, and how likely an act on them is, by the luck of the user, the day and the item."""
         is_new = ~question.blocked
-        is_new[: question.model.catalogue.num_known] &= question.model.snapshot.counts < self.config.min_events
+        is_few = question.model.snapshot.counts < (self.config.min_events if self.config.includes_known else 0)
+        is_new[: question.model.catalogue.num_known] &= is_few
         is_new[chosen] = False
         rows = np.flatnonzero(is_new)
         worth = _worth(question, rows)

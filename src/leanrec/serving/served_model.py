@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,12 @@ from leanrec.errors import ArtifactError
 from leanrec.features.wishes import WishReader
 from leanrec.features.word_weights import WordWeights
 from leanrec.recommenders.building import opener
+from leanrec.recommenders.cold_start import ColdStart
+from leanrec.recommenders.content import Content
 from leanrec.recommenders.model import RECOMMENDER_FOLDER, SNAPSHOT_FOLDER
 from leanrec.recommenders.protocol import (
     AddsItems,
+    CatalogueRecommender,
     CatalogueScores,
     GivesInfluences,
     GivesReasons,
@@ -113,7 +117,8 @@ class Growth:
 class ServedModel:
     """An opened model and its live catalogue; what the recommender can do is asked once, whenever it has grown.
 
-    Where it keeps `AddsItems`, items that came later are scored too: their row in the recommender is their row in the catalogue.
+    Items that came later are scored too, by the recommender where it keeps `AddsItems` and else by content beside it, unless the catalogue
+    says nothing: their row in the recommender is their row in the catalogue.
     """
 
     def __init__(self, opened: OpenedModel, overlays: Iterable[ItemOverlay] = ()) -> None:
@@ -145,10 +150,10 @@ class ServedModel:
     def growth(self) -> Growth | None:
         """What the recommender has still to take in; `None` where there is nothing, or it takes none in."""
         catalogue = self.catalogue
-        recommender = self.opened.recommender
-        if not (isinstance(recommender, AddsItems) and recommender.adds_items) or (len(catalogue) == self.num_scored and not self._is_stale):
+        if (len(catalogue) == self.num_scored and not self._is_stale) or self._growing_from is None:
             return None
-        start, first = (recommender, catalogue.num_known) if self._is_stale else (self.recommender, self.num_scored)
+        is_first = self._is_stale or self.num_scored == catalogue.num_known
+        start, first = (self._growing_from, catalogue.num_known) if is_first else (self.recommender, self.num_scored)
         self._is_stale = False
         return Growth(start=start, items=[catalogue.description(row) for row in range(first, len(catalogue))], num_scored=len(catalogue))
 
@@ -191,6 +196,17 @@ class ServedModel:
         if user_row == UNKNOWN_ROW:
             return NO_ROWS
         return self.snapshot.item_rows[self.snapshot.rows_of_user(user_row)].astype(np.int64)
+
+    @cached_property
+    def _growing_from(self) -> Recommender | None:
+        """What takes in new items: the recommender, or content beside it where it knows ids only; `None` where neither can."""
+        recommender = self.opened.recommender
+        if isinstance(recommender, AddsItems) and recommender.adds_items:
+            return recommender
+        heeds_history = bool(getattr(recommender, "is_collaborative", True))
+        if not heeds_history or not isinstance(recommender, CatalogueRecommender) or not self.opened.words.weights.nnz:
+            return None
+        return ColdStart.around(recommender, Content.of_words(self.opened.words, items=recommender.items), reads_text=False)
 
     def past_events(self, user_id: UserId, *, limit: int) -> list[PastEvent]:
         """What the user did before the model was made, newest first."""
