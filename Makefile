@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-accuracy bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -65,7 +65,7 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment
+bench: bench-ingest bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -89,6 +89,11 @@ bench-training-speed: setup
 
 bench-sentiment: setup $(WHEELS)/.models-ready
 	@LEANREC_WHEELS=$(CURDIR)/$(WHEELS) $(BIN)/python benchmarks/sentiment.py --wheels $(WHEELS) $(ARGS)
+
+# sentence-transformers lives in an environment of its own.
+bench-text-encoding: setup $(WHEELS)/.models-ready
+	@PYTHON=$(CURDIR)/$(BIN)/python sh benchmarks/peers/build.sh sbert
+	@LEANREC_WHEELS=$(CURDIR)/$(WHEELS) taskset -c 0 $(BIN)/python benchmarks/text_encoding.py $(ARGS)
 
 docs: setup
 	@$(BIN)/python docs/write_docs.py

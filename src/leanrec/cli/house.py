@@ -13,9 +13,10 @@ from leanrec.cli.printing import print_json, print_table
 from leanrec.errors import MissingExtraError
 
 _PACKAGES = {
-    "core": ("numpy", "scipy", "polars", "fsspec", "safetensors", "pydantic", "typer", "rich", "threadpoolctl", "onnxruntime"),
+    "core": ("numpy", "scipy", "polars", "fsspec", "safetensors", "pydantic", "typer", "rich", "threadpoolctl", "onnxruntime", "tokenizers"),
     "data": ("implicit", "matplotlib", "pyarrow"),
-    "train": ("torch", "onnx", "onnxscript", "lightgbm"),
+    "train": ("torch", "transformers", "onnx", "onnxscript", "lightgbm", "scikit-learn"),
+    "llm": ("accelerate", "gguf"),
 }
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
