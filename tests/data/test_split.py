@@ -1,5 +1,6 @@
 """Splits keep the future out: what each kind holds out, and every planted leak is caught."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -318,3 +319,11 @@ def test_a_split_of_other_data_is_refused(tmp_path: Path) -> None:
 def test_the_same_seed_withholds_the_same_users() -> None:
     first, second = (split_by_user(random_log(), rng=np.random.default_rng(5)) for _ in range(2))
     assert (first.test_mask == second.test_mask).all()
+
+
+def test_questions_bring_what_is_known_of_their_users() -> None:
+    plain = buys({"u": "abc", "v": "bca", "w": "cab"})
+    users = pl.DataFrame({"user_id": ["u", "v", "w"], "age": [30, None, 40], "likes": [["tea", None], [], None], "member": [True, None, False]})
+    known = [query.attributes for query in split_leave_one_out(replace(plain, user_attributes=users)).holdout("test").queries]
+    assert known == [{"age": 30.0, "likes": ["tea"], "member": "True"}, {"likes": []}, {"age": 40.0, "member": "False"}]
+    assert [query.attributes for query in split_leave_one_out(plain).holdout("test").queries] == [{}, {}, {}]

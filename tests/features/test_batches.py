@@ -50,6 +50,7 @@ def test_an_epoch_holds_every_target_once_in_batches_of_about_the_wanted_tokens(
     assert min(sizes) >= 256 - 2 * 20
     users = np.concatenate([batch.user_rows for batch in epoch])
     assert sorted(users.tolist()) == np.flatnonzero(histories.lengths >= 2).tolist()
+    assert all(np.array_equal(histories.item_rows[batch.places], batch.targets) for batch in epoch)
     for user, inputs, targets in (one for batch in epoch for one in sequences(batch)):
         tail = histories.of(user)[-21:].tolist()
         assert (inputs, targets) == (tail[:-1], tail[1:])

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from leanrec import registry
+from leanrec.data.description import ItemDescription
 from leanrec.data.events import EventLog
 from leanrec.data.query import Query, Recommendations
 from leanrec.data.split import Split, split_leave_one_out
@@ -20,12 +21,13 @@ from leanrec.testing.recommender_contract import check_recommender
 GROUP = "leanrec.recommenders"
 SHORT: dict[str, dict[str, Any]] = {
     "cold-start": {"recommender": "cooccurrence"},
+    "two-tower": {"encoder": {"width": 16}, "training": {"max_epochs": 3}},
     "fusion": {
         "members": [
             *({"name": name} for name in ("cooccurrence", "item-knn")),
             {"name": "sequential", "config": {"encoder": {"width": 16}, "training": {"max_epochs": 2}}, "is_optional": True},
         ]
-    }
+    },
 }
 """Settings of what would take long by default."""
 
@@ -45,6 +47,11 @@ def test_recommender_keeps_the_contract(name: str) -> None:
     check_recommender(lambda: build(name, SHORT.get(name)), split().train, valid=split().valid)
 
 
+def test_one_that_hides_ids_keeps_the_contract_too() -> None:
+    config = {"encoder": {"width": 16}, "training": {"max_epochs": 2}, "items": {"id_dropout": 0.3}}
+    check_recommender(lambda: build("sequential", config), split().train)
+
+
 @pytest.mark.parametrize("name", [name for name in registry.names(GROUP) if issubclass(registry.find(GROUP, name), Incremental)])
 def test_appending_equals_refitting(name: str) -> None:
     check_incremental(registry.find(GROUP, name), world().log)
@@ -59,6 +66,29 @@ def test_some_recommender_appends_and_several_know_similar_items() -> None:
     kinds = [registry.find(GROUP, name) for name in registry.names(GROUP)]
     assert any(issubclass(kind, Incremental) for kind in kinds)
     assert sum(hasattr(kind, "similar") for kind in kinds) >= 5
+
+
+def test_contract_catches_a_recommender_that_leaves_new_items_out() -> None:
+    content = registry.find(GROUP, "content")
+
+    class Deaf(content):  # type: ignore[misc, valid-type]
+        def with_items(self, items: Sequence[ItemDescription]) -> Any:
+            return self
+
+    with pytest.raises(AssertionError, match="new items stand beside"):
+        check_recommender(Deaf, split().train)
+
+
+def test_contract_catches_a_recommender_that_hears_no_text_though_it_says_so() -> None:
+    popularity = registry.find(GROUP, "cooccurrence")
+
+    class Pretending(popularity):  # type: ignore[misc, valid-type]
+        @property
+        def reads_text(self) -> bool:
+            return True
+
+    with pytest.raises(AssertionError, match="says what they want"):
+        check_recommender(Pretending, split().train)
 
 
 def test_contract_catches_a_recommender_that_answers_seen_items() -> None:

@@ -96,7 +96,7 @@ class Catalogue:
         columns = {name: self.frame[name].to_list() for name in names if name != title}
         titles = self.frame[title].to_list() if title is not None else [None] * len(self)
         return [
-            ItemDescription(item_id=item_id, title=titles[row], attributes=_described({name: values[row] for name, values in columns.items()}))
+            ItemDescription(item_id=item_id, title=titles[row], attributes=described_values({name: values[row] for name, values in columns.items()}))
             for row, item_id in enumerate(self.frame["item_id"].to_list())
         ]
 
@@ -117,7 +117,7 @@ class Catalogue:
         return dict(zip(self.frame["item_id"].to_list(), self.frame[self.title_column].to_list(), strict=True))
 
 
-def _described(values: Mapping[str, Any]) -> dict[str, DescribedValue]:  # Any: cells of a table
+def described_values(values: Mapping[str, Any]) -> dict[str, DescribedValue]:  # Any: cells of a table
     """Those that say something: lists of text, figures, text."""
     found: dict[str, DescribedValue] = {}
     for name, value in values.items():

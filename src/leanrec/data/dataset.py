@@ -1,6 +1,7 @@
 """Dataset: events on dense rows, catalogue, relations and user attributes, frozen and fingerprinted."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
-from leanrec.data.catalogue import Catalogue
+from leanrec.data.catalogue import Catalogue, described_values
+from leanrec.data.description import DescribedValue
 from leanrec.data.events import EXTRA_COLUMNS, EventLog, TimeQuality
 from leanrec.data.ids import IdMap
 from leanrec.data.relations import Relations
@@ -80,6 +82,13 @@ class Dataset:
         if mask.shape != (len(self),):
             raise DataError(f"the mask has shape {mask.shape}; the data set has {len(self)} events", hint="one truth value per event")
         return replace(self, events=self.events.filter(pl.Series(mask)))
+
+    def user_descriptions(self, user_rows: Sequence[int]) -> list[dict[str, DescribedValue]]:
+        """What is known of users, in plain values; what is not known is left out."""
+        if self.user_attributes is None:
+            return [{} for _ in user_rows]
+        chosen = self.user_attributes.drop("user_id", strict=False)[list(user_rows)]
+        return [described_values(row) for row in chosen.iter_rows(named=True)]
 
     def column(self, name: str) -> np.ndarray:
         """One column of the events as a NumPy array, without a copy where Polars allows it."""

@@ -67,8 +67,10 @@ def holdout_of(history: Dataset, target: Dataset, *, includes_repeats: bool = Fa
     item_ids, user_ids, nothing = history.items.ids, history.users.ids, np.zeros(0, np.int64)
     histories = [tuple(item_ids[row] for row in past.get(user_row, nothing).tolist()) for user_row in future]
     queries = [
-        Query(user_id=user_ids[user_row], history=items, time=time)
-        for user_row, items, time in zip(future, histories, _times_of_asking(target, answers), strict=True)
+        Query(user_id=user_ids[user_row], history=items, attributes=attributes, time=time)
+        for user_row, items, attributes, time in zip(
+            future, histories, history.user_descriptions(list(future)), _times_of_asking(target, answers), strict=True
+        )
     ]
     return Holdout(queries=tuple(queries), targets=tuple(future.values()), user_rows=np.array(list(future)), includes_repeats=includes_repeats)
 

@@ -24,6 +24,8 @@ class Batch:
     """(T,) inputs, sequence after sequence."""
     targets: Rows
     """(T,) the item after each input."""
+    places: Rows
+    """(T,) where each target stands among the events of the histories."""
     groups: Groups
     """(sequences B, length L) of each run of equal length, in order; the products sum to T."""
     user_rows: Rows
@@ -96,6 +98,7 @@ class TokenBatches:
         return Batch(
             item_rows=self.histories.item_rows[places],
             targets=self.histories.item_rows[places + 1],
+            places=places + 1,
             groups=tuple(zip(counts.tolist(), values.tolist(), strict=True)),
             user_rows=self._user_rows[sequences],
             epoch=epoch,

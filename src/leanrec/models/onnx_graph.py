@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from leanrec.models.interests import Interests
 from leanrec.models.sequence_encoder import SequenceEncoder
 
 INPUT_NAME, OUTPUT_NAME = "items", "user"
@@ -13,8 +14,8 @@ OPSET = 17
 """The first operator set with LayerNormalization."""
 
 
-def write_encoder_graph(encoder: SequenceEncoder, path: Path) -> None:
-    """Write the graph "items" (B, L, D) -> "user" (B, D), float32, for any B and any L from 1 to `max_length`.
+def write_encoder_graph(encoder: SequenceEncoder, path: Path, *, interests: Interests | None = None) -> None:
+    """Write the graph "items" (B, L, D) -> "user" (B, D), float32, for any B and any L from 1 to `max_length`; with interests (B, K D).
 
     The exporter is torch's older one, which follows a single call. Where that took a tenth of a second, the newer one took 1.5
     (attention) to 20 (a GRU), and it talks to the terminal. The encoder is left as it was.
@@ -27,7 +28,7 @@ def write_encoder_graph(encoder: SequenceEncoder, path: Path) -> None:
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]  # missing in its __all__
         warnings.filterwarnings("ignore", message="Exporting a model to ONNX with a batch_size other than 1", category=UserWarning)
         torch.onnx.export(
-            _NewestEvent(encoder),
+            _NewestEvent(encoder, interests),
             (example,),
             str(path),
             input_names=[INPUT_NAME],
@@ -39,14 +40,15 @@ def write_encoder_graph(encoder: SequenceEncoder, path: Path) -> None:
 
 
 class _NewestEvent(nn.Module):
-    """The hidden vector of each history's newest event: (B, L, D) -> (B, D)."""
+    """The hidden vector of each history's newest event, or the interests after it: (B, L, D) -> (B, D) or (B, K D)."""
 
-    def __init__(self, encoder: SequenceEncoder) -> None:
+    def __init__(self, encoder: SequenceEncoder, interests: Interests | None) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.interests = encoder, interests
         self.training = encoder.training  # the exporter works in eval mode and then returns to this one
 
     def forward(self, items: Tensor) -> Tensor:
         batch, length, width = items.shape
         hidden = self.encoder.read(items.reshape(batch * length, width), ((batch, length),))  # (B L, D)
-        return hidden.view(batch, length, width)[:, -1]
+        hidden = hidden.view(batch, length, width)
+        return hidden[:, -1] if self.interests is None else self.interests.newest(hidden)

@@ -10,6 +10,7 @@ from leanrec.artifact import Arrays, Artifact, Manifest
 from leanrec.config import Config
 from leanrec.data.dataset import Dataset
 from leanrec.errors import ArtifactError, ConfigError
+from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.vector_scorer import VectorScorer
 from leanrec.training.run import Run
@@ -25,20 +26,9 @@ class BundledConfig(Config):
     """A bundle brings its settings along: those of the recommender that was fitted."""
 
 
-class Bundled(VectorScorer[BundledConfig]):
-    """Opens what a recommender of vectors saved (`sequential`), gives the same answers, and can be saved again.
+class OpenedWithoutTorch(CatalogueScorer[BundledConfig]):
+    """What opens a network that another class was fitted to: it keeps the settings, can be saved again, and cannot be fitted."""
 
-    It cannot be fitted: fit the recommender that it was saved by.
-    """
-
-    name = "bundled"
-    Config = BundledConfig
-
-    _graph: bytes
-    _session: ort.InferenceSession
-    _input: str
-    """What the graph calls the vectors that it reads."""
-    _weights: Arrays
     _settings: Mapping[str, Any]  # Any: the values of a TOML table
 
     @classmethod
@@ -58,19 +48,35 @@ class Bundled(VectorScorer[BundledConfig]):
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:  # noqa: ARG002 - nothing is learned
         raise ConfigError("a bundle runs what was fitted elsewhere; it cannot be fitted", hint="fit sequential, save it, and load the folder here")
 
+    def _manifest(self) -> Manifest:
+        return Manifest(kind=self.name, config=self._settings, parents=(self._parent,), metrics=self.figures, seed=self._seed)
+
+
+class Bundled(OpenedWithoutTorch, VectorScorer[BundledConfig]):
+    """Opens what a recommender of vectors saved (`sequential`), gives the same answers, and can be saved again.
+
+    It cannot be fitted: fit the recommender that it was saved by.
+    """
+
+    name = "bundled"
+    Config = BundledConfig
+
+    _graph: bytes
+    _session: ort.InferenceSession
+    _input: str
+    """What the graph calls the vectors that it reads."""
+    _weights: Arrays
+
     def _encode(self, items: FloatArray) -> FloatArray:
         vectors: FloatArray = self._session.run(None, {self._input: items})[0]
         return vectors
-
-    def _manifest(self) -> Manifest:
-        return Manifest(kind=self.name, config=self._settings, parents=(self._parent,), metrics=self.figures, seed=self._seed)
 
     def _save_parts(self, draft: Path) -> None:
         (draft / ENCODER_FILE).write_bytes(self._graph)
 
     def _load_parts(self, artifact: Artifact) -> None:
         self._graph = artifact.file(ENCODER_FILE).read_bytes()
-        self._session = _session(self._graph, folder=artifact.folder)
+        self._session = open_graph(self._graph, folder=artifact.folder)
         self._input = self._session.get_inputs()[0].name
 
     def _to_arrays(self) -> Arrays:
@@ -81,8 +87,8 @@ class Bundled(VectorScorer[BundledConfig]):
         self._weights = {name: array for name, array in arrays.items() if name.startswith(WEIGHTS_PREFIX)}
 
 
-def _session(graph: bytes, *, folder: Path) -> ort.InferenceSession:
-    """One thread: two busy ones on two cores were many times slower than one."""
+def open_graph(graph: bytes, *, folder: Path) -> ort.InferenceSession:
+    """A graph ready to be run. One thread: two busy ones on two cores were many times slower than one."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -61,6 +61,7 @@ class Model:
         return Query(
             user_id=user_id,
             history=(*recorded, *(history or ())),
+            attributes=self.dataset.user_descriptions([self.dataset.users.row(user_id)])[0] if user_id is not None and self.knows(user_id) else {},
             profile=self.profile(user_id, history=history or ()) if reads_profile else None,
             candidates=tuple(self.dataset.catalogue.matching(filters)) if filters else None,
             exclude=tuple(exclude),

@@ -68,7 +68,7 @@ class SequentialConfig(Config):
         """Whoever changes one setting of a table keeps our defaults of the others, not those of the table's class."""
         if not isinstance(settings, Mapping):
             return settings
-        ours = {name: cls.model_fields[name].default.model_dump(exclude_unset=True) for name in ("encoder", "training")}
+        ours = {name: cls.model_fields[name].default.model_dump(exclude_unset=True) for name in ("encoder", "items", "training")}
         filled = {name: {**defaults, **settings[name]} for name, defaults in ours.items() if isinstance(settings.get(name), Mapping)}
         return {**settings, **filled}
 
@@ -106,7 +106,7 @@ class Sequential(VectorScorer[SequentialConfig]):
             settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
             self.training = train_task(task, batches, config, run=run, settings=settings)
         self._keep(network, trained)
-        self.figures |= _figures(self.training, metric=self.config.metric)
+        self.figures |= training_figures(self.training, metric=self.config.metric)
 
     def _hides_ids(self, known: ItemAttributes) -> bool:
         """Whether content is to speak for items without an id; raises `ConfigError` where there is none."""
@@ -186,7 +186,7 @@ class Sequential(VectorScorer[SequentialConfig]):
         self._encoder.eval()
 
 
-def _figures(training: TrainingResult, *, metric: str) -> dict[str, float]:
+def training_figures(training: TrainingResult, *, metric: str) -> dict[str, float]:
     """What the training came to, for the manifest."""
     found = {"epochs": float(training.best_epoch), "training CPU-seconds": training.cpu_seconds}
     return found if training.best_quality is None else {**found, f"validation {metric}": training.best_quality}

@@ -1,6 +1,7 @@
 """TrainedItems: which items of a catalogue a network trains on, and how the others get their vectors."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -51,6 +52,11 @@ class TrainedItems:
         """Items of the whole catalogue."""
         return int(self.known.matrix.shape[0])
 
+    @cached_property
+    def vocabulary(self) -> AttributeVocabulary:
+        """The attributes by name."""
+        return AttributeVocabulary.of(self.known.names, title=self.title)
+
     def histories(self, train: Dataset) -> Histories:
         """The users' histories, on places among the trained items."""
         histories = Histories.of_dataset(train)
@@ -74,8 +80,7 @@ class TrainedItems:
 
     def content(self, items: ItemEmbedding, *, width: int) -> ItemContent:
         """What was learned of content."""
-        vocabulary = AttributeVocabulary.of(self.known.names, title=self.title)
-        return ItemContent.of_arrays(vocabulary, items.content_arrays(), width=width)
+        return ItemContent.of_arrays(self.vocabulary, items.content_arrays(), width=width)
 
     def vectors(self, items: ItemEmbedding, *, is_cosine: bool) -> FloatArray:
         """(N, D) of the whole catalogue, those that were not trained on by their content; with `is_cosine` of length 1."""

@@ -54,7 +54,7 @@ class VectorScorer(ItemComparer[Settings]):
     def with_items(self, items: Sequence[ItemDescription]) -> Self:
         """Further items, scored by their content; raises `ConfigError` where content learned nothing."""
         grown = self._grown(items)
-        if self._content is None:
+        if self._content is None or not self.adds_items:
             raise ConfigError(
                 f"{self.name} knows items by their ids: it was fitted with items.id_dropout = 0, or had no attributes to learn from",
                 hint="set items.id_dropout, 0.2 say, and fit again, or let cold-start stand content beside it",
@@ -111,12 +111,12 @@ def unit_vectors(vectors: FloatArray) -> FloatArray:
     return divided
 
 
-def encoded(histories: Sequence[Rows], item_vectors: FloatArray, *, encode: Encode, max_length: int) -> FloatArray:
-    """(B, D) of the newest `max_length` items of each history; zeros for an empty one.
+def encoded(histories: Sequence[Rows], item_vectors: FloatArray, *, encode: Encode, max_length: int, width: int | None = None) -> FloatArray:
+    """(B, D), or as wide as the encoder's vectors are, of the newest `max_length` items of each history; zeros for an empty one.
 
     Histories of equal length are encoded together, so nothing is padded.
     """
-    vectors = np.zeros((len(histories), item_vectors.shape[1]), dtype=np.float32)
+    vectors = np.zeros((len(histories), width or item_vectors.shape[1]), dtype=np.float32)
     lengths = np.fromiter((min(len(history), max_length) for history in histories), dtype=np.int64, count=len(histories))
     for length in np.unique(lengths[lengths > 0]).tolist():
         places = np.flatnonzero(lengths == length)

@@ -13,9 +13,10 @@ import polars as pl
 
 from leanrec.data.acts import is_act
 from leanrec.data.dataset import Dataset
+from leanrec.data.description import ItemDescription
 from leanrec.data.query import Query, Recommendations
-from leanrec.errors import ArtifactError, ConfigError, NotFittedError, UnknownIdError
-from leanrec.recommenders.protocol import LearnsFromValidation, Recommender, SimilarItems
+from leanrec.errors import ArtifactError, ConfigError, DataError, NotFittedError, UnknownIdError
+from leanrec.recommenders.protocol import AddsItems, LearnsFromValidation, ReadsText, Recommender, SimilarItems
 from leanrec.testing.expecting import expect_error, require
 from leanrec.training.run import Run
 
@@ -48,6 +49,10 @@ def check_recommender(factory: Factory, train: Dataset, *, valid: Dataset | None
         promise(case)
     if isinstance(case.fitted, SimilarItems):
         _knows_similar_items(case)
+    if isinstance(case.fitted, ReadsText):
+        _reads_text(case, case.fitted.reads_text)
+    if isinstance(case.fitted, AddsItems):
+        _adds_items(case, case.fitted)
     if isinstance(case.fitted, LearnsFromValidation):
         _settles(case, case.fitted.settled())
 
@@ -175,6 +180,62 @@ def _knows_similar_items(case: Case) -> None:
         require(all(item in case.train.items for item in answer.item_ids), "similar items are from the catalogue")
     expect_error(UnknownIdError, lambda: fitted.similar(UNKNOWN, k=5), "similar to an unknown item")
     expect_error(ConfigError, lambda: fitted.similar(case.train.items.ids[0], k=0), "similar with k = 0")
+
+
+def _reads_text(case: Case, does: bool) -> None:
+    text = _words_of_an_item(case.train)
+    if not does:
+        expect_error(ConfigError, lambda: case.fitted.recommend([Query(text=text)], k=5), "a text for a recommender that reads none")
+        return
+    history = case.queries[0].history
+    for query in (Query(text=text), Query(text=text, history=history), Query(text="\u05e9\u05dc\u05d5\u05dd \ud800 ?!")):
+        answer = case.fitted.recommend([query], k=5)[0]
+        require(len(answer.items) == min(5, len(case.train.items)), "a text is answered, whatever it says")
+        require(all(np.isfinite([item.score for item in answer.items])), "scores for a text are finite")
+        require(not answer.cold, "who says what they want is not cold")
+    silent, said, empty = (case.fitted.recommend([Query(text=words, history=history)], k=10)[0] for words in (None, text, ""))
+    require(empty == silent, "an empty text is no text")
+    require(said != silent, "a text changes the answer")
+    require(case.fitted.recommend([Query(text="")], k=5)[0].cold, "an empty text leaves a stranger cold")
+
+
+def _words_of_an_item(train: Dataset) -> str:
+    """What some item says of itself; one word where none says anything."""
+    for item in train.catalogue.descriptions():
+        texts = [value for value in item.attributes.values() if isinstance(value, (str, list))]
+        words = [word for value in texts for word in ([value] if isinstance(value, str) else value)]
+        if item.title or words:
+            return " ".join([item.title or "", *words])
+    return "anything"
+
+
+def _adds_items(case: Case, fitted: AddsItems) -> None:
+    known = case.train.catalogue.descriptions()
+    twin, blank = ItemDescription(item_id=f"{UNKNOWN} yet", title=known[0].title, attributes=known[0].attributes), ItemDescription(item_id=UNKNOWN)
+    if not fitted.adds_items:
+        expect_error(ConfigError, lambda: fitted.with_items([twin]), "adding items to a recommender that takes none in")
+        return
+    before = _lists(case.fitted, case)
+    grown = fitted.with_items([twin]).with_items([blank])
+    assert isinstance(grown, Recommender)
+    require(_lists(case.fitted, case) == before, "adding items leaves the recommender as it was")
+    everything = grown.recommend([case.queries[0]], k=len(case.train.items) + 5, exclude_seen=False)[0]
+    require(set(everything.item_ids) == {*case.train.items.ids, twin.item_id, blank.item_id}, "new items stand beside the known ones")
+    require(bool(np.isfinite(grown.score(case.queries[0], [twin.item_id, blank.item_id])).all()), "new items have finite scores")
+    alone = grown.recommend([Query(candidates=(blank.item_id, twin.item_id))], k=5)[0]
+    require(set(alone.item_ids) == {twin.item_id, blank.item_id}, "a new item can be a candidate")
+    require(len(grown.recommend([Query(history=(twin.item_id,))], k=5)[0].items) == 5, "a history may hold new items")
+    if isinstance(grown, SimilarItems):
+        require(twin.item_id not in grown.similar(twin.item_id, k=5).item_ids, "what is like a new item can be asked")
+    expect_error(DataError, lambda: fitted.with_items([known[0]]), "adding an item that is known")
+    expect_error(DataError, lambda: fitted.with_items([blank, blank]), "adding an item twice")
+    with tempfile.TemporaryDirectory() as parent:
+        case.fitted.save(Path(parent) / "saved")
+        loaded = type(case.fitted).load(Path(parent) / "saved")
+        assert isinstance(loaded, AddsItems)
+        again = loaded.with_items([twin, blank])
+        assert isinstance(again, Recommender)
+        require(_agree(_lists(again, case), _lists(grown, case)), "once saved and loaded, a recommender adds items as before")
 
 
 def _settles(case: Case, settled: Recommender) -> None:

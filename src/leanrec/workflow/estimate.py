@@ -60,9 +60,10 @@ UNIT_SECONDS = {
     "bpr": UnitSeconds(event=1.6e-5, score=2e-8),
     "biased-mf": UnitSeconds(event=1.3e-5, score=2e-8),
     "sequential": UnitSeconds(query=6e-4),  # and its training, below
+    "two-tower": UnitSeconds(query=7e-4),  # the same
 }
-TRAINED = "sequential"
-"""The recommender that is trained in epochs, which minutes can bound."""
+TRAINED = ("sequential", "two-tower")
+"""The recommenders that are trained in epochs, which minutes can bound."""
 SECONDS_PER_TOKEN = 3.0e-5
 """Each event of a training epoch, at the default 2 layers, width 64 and 50 events: Amazon Beauty's 131 000 take 7 s with the softmax."""
 LENGTH_POWER = 0.3
@@ -209,7 +210,7 @@ class _Counting:
         if name == "fusion":
             return self._fusion_work(is_final=is_final)
         asked = 0.0 if is_final else self._answer_seconds(name)
-        fits = 2 if is_final and name == TRAINED else 1
+        fits = 2 if is_final and name in TRAINED else 1
         return self._summed([Member(name=name, config=self.configs.get(name, {}))], fits=fits, asked=asked)
 
     def _fusion_work(self, *, is_final: bool) -> Work:
@@ -221,8 +222,8 @@ class _Counting:
 
     def _summed(self, members: Sequence[Member], *, fits: int, asked: float) -> Work:
         """Each member fitted so many times."""
-        trained = [self._training(member.config) for member in members if member.name == TRAINED]
-        needed = any(member.name == TRAINED and not member.is_optional for member in members)
+        trained = [self._training(member) for member in members if member.name in TRAINED]
+        needed = any(member.name in TRAINED and not member.is_optional for member in members)
         others = FIXED_SECONDS + asked + fits * sum(self._fit_seconds(member.name) for member in members)
         held = max((self._fit_bytes(member.name) for member in members), default=0.0)
         return Work(
@@ -233,10 +234,10 @@ class _Counting:
             num_bytes=PROCESS_BYTES + BYTES_PER_EVENT * self.shape.num_events + held,
         )
 
-    def _training(self, config: Settings) -> _Training:
-        settings = build(TRAINED, config).config.model_dump()  # type: ignore[attr-defined]  # found by name, so that torch stays out
+    def _training(self, member: Member) -> _Training:
+        settings = build(member.name, member.config).config.model_dump()  # type: ignore[attr-defined]  # found by name, so that torch stays out
         encoder, training = settings["encoder"], settings["training"]
-        tokens = self.shape.num_tokens(None if settings["older_windows"] else encoder["max_length"])
+        tokens = self.shape.num_tokens(None if settings["older_windows"] else encoder["max_length"]) * (1 + settings.get("asked_share", 0.0))
         scored = self.shape.num_items if self.shape.num_items <= MAX_FULL_ITEMS else SAMPLED_ITEMS
         score = SECONDS_PER_SCORE["bfloat16" if self.has_fast_bfloat16 else "float32"]
         token = SECONDS_PER_TOKEN * encoder["num_layers"] / 2 * (encoder["max_length"] / 50) ** LENGTH_POWER
@@ -254,7 +255,7 @@ class _Counting:
 
     def _fit_bytes(self, name: str) -> float:
         num_items, num_users = self.shape.num_items, self.shape.num_users
-        if name == TRAINED:
+        if name in TRAINED:
             return TORCH_BYTES + BYTES_PER_ITEM_TRAINED * num_items
         if name == "ease":
             return float(closed_form_bytes(num_items))
