@@ -73,6 +73,7 @@ def cases() -> list[Case]:
                 note="ids only: what categories and words of titles are worth",
             ),
             Case(name="sequential", recommender="sequential", dataset=dataset, config={}, num_seeds=3, note="default settings"),
+            Case(name="two-tower", recommender="two-tower", dataset=dataset, config={}, num_seeds=1, note="default settings; hides ids"),
             Case(name="fusion", recommender="fusion", dataset=dataset, config={}, num_seeds=3, note="default members"),
         ]
     found += [
