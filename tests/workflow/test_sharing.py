@@ -79,6 +79,15 @@ def test_a_training_is_estimated_by_its_tokens_items_and_epochs() -> None:
     assert whole.training_seconds / whole.others > cut.training_seconds / cut.others
 
 
+def test_questions_beside_the_histories_are_counted_and_two_towers_can_be_bounded_by_minutes() -> None:
+    dataset = World.generate(WorldConfig(num_users=40, num_items=30), seed=0).dataset
+    foreseen = estimate(dataset, ["sequential", "two-tower"], num_asked=0, configs={"two-tower": {"asked_share": 0.5}})
+    plain, asked = foreseen.work_of["sequential"], foreseen.work_of["two-tower"]
+    assert asked.training_seconds == pytest.approx(1.5 * plain.training_seconds, rel=1e-6)
+    assert 0 < asked.least_seconds < asked.training_seconds
+    assert foreseen.final_of["two-tower"].trainings == 2
+
+
 def test_a_fusion_is_estimated_by_its_members() -> None:
     dataset = World.generate(WorldConfig(num_users=40, num_items=30), seed=0).dataset
     with_it = {"members": [{"name": "cooccurrence"}, {"name": "sequential", "is_optional": True}]}
