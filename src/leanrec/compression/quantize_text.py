@@ -12,7 +12,7 @@ from leanrec.errors import MissingExtraError
 def quantize_text(graph: TextGraph) -> TextGraph:
     """The graph with int8 weights and activations scaled as they come: a quarter of the size.
 
-    One scale a channel and not one a matrix: on MiniLM the cosines to the float vectors are .99 instead of .96.
+    One scale a channel and not one a matrix: the channels of a language model differ much in size, and small ones would be lost.
     """
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic

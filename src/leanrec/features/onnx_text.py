@@ -12,7 +12,7 @@ from leanrec.data.tokens import FloatArray, TextTokenizer, token_batches
 from leanrec.errors import ArtifactError
 
 MAX_BATCH_TOKENS = 512
-"""Tokens in one call of the graph: what lies between its layers stays in the cache. 4096 were a quarter slower (benchmarks/text_encoding.py)."""
+"""Tokens in one call of the graph: few enough that what lies between its layers stays in the cache; thousands are slower."""
 
 
 class OnnxTextEncoder:
