@@ -19,7 +19,7 @@ from leanrec.features.histories import Rows
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.catalogue_scorer import CatalogueScorer
 from leanrec.recommenders.content import MAX_OCCLUDED, Content, ContentConfig, words_asked
-from leanrec.recommenders.fusion_pools import scaled_scores
+from leanrec.recommenders.fusion_pools import SHARPNESS, scaled_scores
 from leanrec.recommenders.protocol import (
     CatalogueRecommender,
     FloatArray,
@@ -43,9 +43,9 @@ class ColdStartConfig(Config):
     """The settings of that recommender."""
     content: ContentConfig = ContentConfig()
     """What items say of themselves."""
-    neighbours: int = Field(default=10, ge=1)
+    neighbours: int = Field(default=30, ge=1)
     """A new item is scored as so many known items that are most like it."""
-    sharpness: float = Field(default=20.0, gt=0)
+    sharpness: float = Field(default=10.0, gt=0)
     """How much more a nearer neighbour counts: weights are exp(sharpness x likeness)."""
     likeness: float = Field(default=1.0, ge=0)
     """What one standard deviation of likeness to the history adds to a new item, in standard deviations of the recommender's scores."""
@@ -58,8 +58,8 @@ class ColdStartConfig(Config):
 class ColdStart(CatalogueScorer[ColdStartConfig]):
     """Known items are scored by the recommender, new ones as their nearest known items are and by their likeness to the history.
 
-    The score of a new item c is share x (sum over neighbours w of s(c, w) f(w) + likeness x std(f) x z(c)), where f is the
-    recommender's score on the scale of a fusion, s are weights that sum to 1 and z is the standardised cosine of content to the history. Without
+    The score of a new item c is share x (f(c) + likeness x std(f) x z(c)): f is the recommender's score on the scale of a fusion, for a new item
+    that of the weighted mean of what its neighbours' shares of the best score are; z is the standardised cosine of content to the history. Without
     new items and without a text, the answer is the recommender's own, to the bit.
     """
 
@@ -77,9 +77,9 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
     _settled: Any = None  # Any: an unfitted recommender that is fitted instead of a fresh one
 
     @classmethod
-    def around(cls, member: CatalogueRecommender, content: Content, *, reads_text: bool = True) -> "ColdStart":
+    def around(cls, member: CatalogueRecommender, content: Content, *, config: ColdStartConfig | None = None, reads_text: bool = True) -> "ColdStart":
         """A fitted recommender with content beside it, ready to be asked, under the recommender's name; both have the same items."""
-        made = cls()
+        made = cls(config)
         made.name = getattr(member, "name", cls.name)
         made._member, made._content, made._items, made._reads_text = member, content, member.items, reads_text
         if isinstance(member, CatalogueScorer):
@@ -182,11 +182,16 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
         if not len(self._near):
             return
         known, alike = scores[:, :num_known], likeness[:, :num_known]
-        borrowed = np.einsum("bmk,mk->bm", known[:, self._near], self._near_weights)
+        borrowed = (self._over_neighbours(known) + _bent(self._over_neighbours(_straight(known)))) / 2
         spread = np.maximum(alike.std(axis=1, keepdims=True), np.float32(1e-6))
         distance = (likeness[:, num_known:] - alike.mean(axis=1, keepdims=True)) / spread
         bonus = np.float32(self.config.likeness) * known.std(axis=1, keepdims=True) * distance
         scores[:, num_known:] = np.float32(self.config.share) * (borrowed + bonus)
+
+    def _over_neighbours(self, known: FloatArray) -> FloatArray:
+        """(B, M) the weighted mean over each new item's neighbours."""
+        mean: FloatArray = np.einsum("bmk,mk->bm", known[:, self._near], self._near_weights, optimize=True)
+        return mean
 
     def _is_answerable(self, history: Rows, query: Query) -> bool:
         return len(history) > 0 or bool(words_asked(query))
@@ -205,6 +210,18 @@ class ColdStart(CatalogueScorer[ColdStartConfig]):
 
     def _from_arrays(self, arrays: Arrays) -> None:
         """The parts are folders of their own."""
+
+
+def _straight(scaled: FloatArray) -> FloatArray:
+    """What `scaled_scores` bent: shares of the best score."""
+    straight: FloatArray = np.expm1(scaled * np.float32(np.log1p(SHARPNESS))) / np.float32(SHARPNESS)
+    return straight
+
+
+def _bent(shares: FloatArray) -> FloatArray:
+    """Back on the scale of a fusion."""
+    bent: FloatArray = np.log1p(np.float32(SHARPNESS) * shares) / np.float32(np.log1p(SHARPNESS))
+    return bent
 
 
 def _scoring(recommender: Recommender) -> CatalogueRecommender:
