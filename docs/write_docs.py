@@ -132,6 +132,35 @@ def training_speed() -> str:
     return markdown_table(("what", "data", "by, or against", "value [least, most]"), table)
 
 
+def cold() -> str:
+    """Withheld items: each recipe's figures on cold and warm questions, data set after data set."""
+    prefix = "cold items: "
+    found = {(str(row["case"]), str(row["dataset"]), str(row["metric"])): row for row in rows_of("cold") if str(row["case"]).startswith(prefix)}
+    shown = (
+        "cold recall@10, candidates cold only",
+        "cold recall@10, candidates cold only, over frozen MiniLM",
+        "cold recall@10, candidates all",
+        "warm ndcg@10, candidates all",
+        "warm ndcg@10, candidates all, against sequential",
+    )
+    table = []
+    for case, dataset in dict.fromkeys((case, dataset) for case, dataset, _ in found):
+        cells = [found.get((case, dataset, metric)) for metric in shown]
+        texts = [f"{figure(row['value'])} {interval(row)}".strip() if row is not None else "" for row in cells]
+        table.append((case.removeprefix(prefix), dataset.removeprefix("amazon14-"), *texts, cost(found[case, dataset, shown[0]]["cpu_seconds"])))
+    columns = (
+        "recipe",
+        "data",
+        "cold Recall@10 among cold",
+        "x frozen MiniLM",
+        "cold Recall@10 among all",
+        "warm NDCG@10 among all",
+        "against sequential",
+        "CPU-s",
+    )
+    return markdown_table(columns, table)
+
+
 def first_minutes() -> str:
     """Each case with its data and value."""
     return simple_table("first_minutes")
@@ -202,6 +231,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "baselines": baselines,
     "accuracy": accuracy,
     "training-speed": training_speed,
+    "cold": cold,
     "first-minutes": first_minutes,
     "ingest": ingest,
     "serving": serving,
