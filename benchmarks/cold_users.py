@@ -53,9 +53,8 @@ def rows() -> list[BenchmarkRow]:
     newcomers = _newcomers(dataset, cut)
     found: list[BenchmarkRow] = []
     for recipe, (name, config) in settings().items():
-        spent = spend(
-            lambda name=name, config=config: build(name, config).fit(train, run=run_of(name)) if name != "fusion" else _fused(train, config)
-        )
+        fit = _fused if name == "fusion" else _plain
+        spent = spend(lambda fit=fit, name=name, config=config: fit(train, name, config))
         for known in EVENTS:
             found += _rows_of(recipe, spent.result, newcomers, known, cpu_seconds=spent.cost.fit_cpu_seconds)
     return found
