@@ -31,6 +31,7 @@ from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.bundled_towers import BundledTowers
 from leanrec.recommenders.protocol import AddsItems, GivesInfluences, ReadsProfile, ReadsText, SimilarItems
 from leanrec.recommenders.two_tower import TwoTower, TwoTowerConfig
+from leanrec.training.hooks import StepContext
 from leanrec.training.run import Run
 
 HOUR = 3_600_000_000
@@ -195,6 +196,28 @@ def test_killed_and_fitted_again_it_has_the_same_bits(fitted: TwoTower, split: S
     assert '"resume"' in (tmp_path / "run" / "journal.jsonl").read_text()
     asked = questions(split, fitted)
     assert np.array_equal(resumed.catalogue_scores(asked), fitted.catalogue_scores(asked))
+
+
+def test_an_interrupted_training_does_not_go_on_with_other_users(split: Split, tmp_path: Path) -> None:
+    class Stop:
+        def before_step(self, context: StepContext) -> None:
+            """Nothing yet."""
+
+        def after_backward(self, context: StepContext) -> None:
+            """Nothing yet."""
+
+        def after_step(self, context: StepContext) -> None:
+            if context.step == 3:
+                raise KeyboardInterrupt
+
+    def with_teams(size: int) -> Dataset:
+        column = [f"team {number // size % 2}" for number in range(split.train.num_users)]
+        return replace(split.train, user_attributes=pl.DataFrame({"user_id": split.train.users.ids, "team": column}))
+
+    with pytest.raises(KeyboardInterrupt):
+        two_tower(training={"checkpoint_steps": 1}).fit(with_teams(1), run=Run(folder=tmp_path / "run", hooks=(Stop(),)))
+    with pytest.raises(ConfigError, match="questions"):
+        two_tower(training={"checkpoint_steps": 1}).fit(with_teams(2), run=Run(folder=tmp_path / "run"))
 
 
 def test_settled_it_trains_as_long_as_validation_found_best(fitted: TwoTower, split: Split) -> None:

@@ -112,7 +112,11 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
                 network, self._loss(trained, batches, run), questions, num_items=len(trained), validate=None if holdout is None else validate
             )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
-            settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
+            settings = {
+                **self.config.model_dump(mode="json", exclude={"training"}),
+                "attributes": known.fingerprint,
+                "questions": questions.fingerprint,
+            }
             if self._text_encoder is not None:
                 settings["text encoder"] = self._text_encoder.fingerprint
             self.training = train_task(task, batches, config, run=run, settings=settings)

@@ -1,8 +1,10 @@
 """TwoTowerTask: what the training loop is given to train two towers: histories as they are, and questions in words or from nobody known."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
@@ -41,6 +43,18 @@ class Questions:
     def are_asked(self) -> bool:
         """Whether anything but a history can be asked with."""
         return self.share > 0 and (self.features is not None or self.sayings is not None)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over all of it: what an interrupted training goes on with has to be the same."""
+        digest = hashlib.sha256()
+        arrays = [] if self.features is None else [self.features.dense, self.features.codes]
+        arrays += [] if self.profiles is None else [self.profiles.rows, self.profiles.features]
+        arrays += [] if self.sayings is None else [self.sayings.indptr, self.sayings.indices, self.sayings.data]
+        for array in arrays:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
 
 class TwoTowerTask:
