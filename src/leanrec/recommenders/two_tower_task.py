@@ -48,7 +48,7 @@ class Questions:
     def fingerprint(self) -> str:
         """sha256 over all of it: what an interrupted training goes on with has to be the same."""
         digest = hashlib.sha256()
-        arrays = [] if self.features is None else [self.features.dense, self.features.codes]
+        arrays: list[np.ndarray] = [] if self.features is None else [self.features.dense, self.features.codes]
         arrays += [] if self.profiles is None else [self.profiles.rows, self.profiles.features]
         arrays += [] if self.sayings is None else [self.sayings.indptr, self.sayings.indices, self.sayings.data]
         for array in arrays:
