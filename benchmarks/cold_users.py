@@ -17,7 +17,7 @@ from leanrec.data.sources.movielens import MovieLensSource
 from leanrec.evaluation.efficiency import spend
 from leanrec.metrics.uncertainty import bootstrap_means
 from leanrec.recommenders.building import build
-from leanrec.recommenders.protocol import CatalogueScores
+from leanrec.recommenders.protocol import CatalogueScores, LearnsFromValidation
 from leanrec.training.run import Run
 from rows import BenchmarkRow
 
@@ -65,10 +65,13 @@ def _plain(train: Dataset, name: str, config: Mapping[str, Any]) -> Any:  # Any:
 
 
 def _fused(train: Dataset, name: str, config: Mapping[str, Any]) -> Any:  # Any: a recommender
-    """A fusion learns its weights from the newest events of the training part."""
+    """As `leanrec fit` does: weights from the newest events of the training part, then everything fitted to all of it."""
     last = np.quantile(train.column("timestamp"), 0.9)
     is_valid = train.column("timestamp") >= last
-    return build(name, config).fit(train.subset(~is_valid), valid=train.subset(is_valid), run=Run(seed=0))
+    chosen = build(name, config).fit(train.subset(~is_valid), valid=train.subset(is_valid), run=Run(seed=0))
+    if not isinstance(chosen, LearnsFromValidation):
+        raise TypeError(f"{name} keeps nothing of what validation taught it")
+    return chosen.settled().fit(train, run=Run(seed=0))
 
 
 def _newcomers(dataset: Dataset, cut: float) -> list[Events]:
