@@ -146,7 +146,7 @@ def cold() -> str:
     table = []
     for case, dataset in dict.fromkeys((case, dataset) for case, dataset, _ in found):
         cells = [found.get((case, dataset, metric)) for metric in shown]
-        texts = [f"{figure(row['value'])} {interval(row)}".strip() if row is not None else "" for row in cells]
+        texts = [interval(row) if row is not None else "" for row in cells]
         table.append((case.removeprefix(prefix), dataset.removeprefix("amazon14-"), *texts, cost(found[case, dataset, shown[0]]["cpu_seconds"])))
     columns = (
         "recipe",
