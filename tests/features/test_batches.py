@@ -86,3 +86,10 @@ def test_nothing_to_learn_from_is_no_batch() -> None:
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ConfigError, match="max_length 0"):
         TokenBatches(many(3), max_length=0, tokens=10)
+
+
+def test_places_say_where_each_target_stands() -> None:
+    histories = Histories.of_rows([np.array([3, 1, 4, 1, 5]), np.array([9, 2])], num_items=10)
+    for batch in TokenBatches(histories, max_length=2, tokens=3, windows=True).epoch(0):
+        assert np.array_equal(histories.item_rows[batch.places], batch.targets)
+        assert np.array_equal(histories.item_rows[batch.places - 1], batch.item_rows)

@@ -282,3 +282,85 @@ def test_the_device_and_precision_are_decided_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(device, "FAST_BFLOAT16_ON_CPU", ("no_such_check",))
     assert resolve_precision(config(), cpu) == "float32"
     assert resolve_precision(config(precision="bfloat16"), cpu) == "bfloat16"
+
+
+class Linear:
+    """A regression whose gradients can be worked out by hand: a frozen layer before a trained one."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.module = torch.nn.Sequential(torch.nn.Embedding(12, 4), torch.nn.Linear(4, 1))
+        self.module[0].weight.requires_grad_(False)
+        self.rested: list[bool] = []
+
+    def prepare(self, **_: Any) -> None:
+        pass
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        self.rested.append(not self.module[1].bias.requires_grad)
+        return self.module(torch.from_numpy(batch.item_rows)).square().mean()
+
+    def validate(self) -> float:
+        return 1.0
+
+
+class Resting(Linear):
+    """The bias rests for the first half of the way."""
+
+    def rates(self, progress: float) -> dict[str, float]:
+        return {"1.bias": float(progress >= 0.5)}
+
+
+def test_added_up_gradients_are_those_of_one_large_batch(batches: MakeBatches) -> None:
+    whole, parts = Linear(), Linear()
+    settings = {"optimizer": "sgd", "momentum": 0.0, "clip": None, "max_epochs": 1, "validate_every": 0}
+    small = batches(tokens=64)
+    given = list(small.epoch(0))
+
+    class Even:
+        """Batches of as many tokens each, so that the mean of their means is the mean of all."""
+
+        fingerprint, settings = "even", {}
+
+        def __init__(self, size: int) -> None:
+            self.rows = torch.cat([torch.from_numpy(batch.item_rows) for batch in given])[:256].reshape(-1, size).numpy()
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def epoch(self, epoch: int, *, start: int = 0) -> Any:
+            for position, rows in enumerate(self.rows[start:], start=start + 1):
+                yield Batch(item_rows=rows, targets=rows, places=rows, groups=((1, len(rows)),), user_rows=rows, epoch=epoch, position=position)
+
+    train(whole, Even(128), config(**settings), run=Run())
+    result = train(parts, Even(32), config(**settings, accumulate=4), run=Run())
+    assert result.steps == 2
+    torch.testing.assert_close(whole.module[1].weight, parts.module[1].weight)
+
+
+def test_frozen_weights_are_neither_kept_nor_saved(batches: MakeBatches, tmp_path: Path) -> None:
+    task = Linear()
+    with pytest.raises(TrainingError):
+        train(task, batches(), config(checkpoint_steps=1), run=Run(folder=tmp_path, hooks=(_Spoil(),)))
+    saved = checkpoint.load_file(tmp_path / "checkpoint" / checkpoint.TENSORS_FILE)
+    assert {name for name in saved if name.startswith(("module/", "kept/"))} == {
+        f"{part}/1.{name}" for part in ("module", "kept") for name in ("weight", "bias")
+    }
+
+
+class _Spoil(Recorder):
+    """After the third step a weight is no number."""
+
+    def before_step(self, context: StepContext) -> None:
+        if context.step == 3:
+            with torch.no_grad():
+                context.module[1].weight.fill_(float("nan"))
+
+
+def test_weights_rest_until_their_time_comes(batches: MakeBatches) -> None:
+    task = Resting()
+    before = task.module[1].bias.detach().clone()
+    train(task, batches(), config(max_epochs=2, validate_every=0), run=Run())
+    half = len(task.rested) // 2
+    assert all(task.rested[:half]) and not any(task.rested[half:])
+    assert not torch.equal(task.module[1].bias, before)

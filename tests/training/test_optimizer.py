@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn, optim
 
-from leanrec.errors import ArtifactError
+from leanrec.errors import ArtifactError, ConfigError
 from leanrec.training.optimizer import Optimizer
 from leanrec.training.training_config import TrainingConfig
 
@@ -85,3 +85,24 @@ def test_plain_sgd_remembers_no_gradients() -> None:
 def test_the_state_of_another_model_is_refused() -> None:
     with pytest.raises(ArtifactError, match="other weights"):
         Optimizer(nn.Linear(2, 2), TrainingConfig()).load(Optimizer(module(), TrainingConfig()).tensors())
+
+
+def test_weights_have_their_share_of_the_learning_rate_and_rest_at_nought() -> None:
+    ours, reference = module(), module()
+    optimizer = Optimizer(ours, TrainingConfig(learning_rate=0.01))
+    optimizer.set_rates({"0.weight": 0.5, "0.bias": 0.0})
+    step(ours, optimizer, 0.5)
+    groups = [{"params": [reference[0].weight], "lr": 0.005}, {"params": [*reference[1].parameters(), *reference[2].parameters()]}]
+    theirs = optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.0)
+    backward(reference, 0.5)
+    theirs.step()
+    for (name, mine), other in zip(ours.named_parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, msg=name)
+    assert not ours[0].bias.requires_grad
+    optimizer.set_rates({})
+    assert ours[0].bias.requires_grad
+
+
+def test_a_rate_for_a_weight_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no trained weight is called 'head.weight'"):
+        Optimizer(module(), TrainingConfig()).set_rates({"head.weight": 0.5})

@@ -35,6 +35,11 @@ class Batch:
     position: int
     """Batches of the epoch that are done with this one: `epoch(epoch, start=position)` goes on after it."""
 
+    @property
+    def num_tokens(self) -> int:
+        """T."""
+        return len(self.item_rows)
+
 
 class TokenBatches:
     """Histories cut into batches of about `tokens` tokens; (seed, epoch) decide the whole order.

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from leanrec.features.batches import Batch
-
 if TYPE_CHECKING:  # a run names its hooks without loading torch
     from torch import Tensor, nn
 
     from leanrec.training.optimizer import Optimizer
+    from leanrec.training.task import TrainingBatch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +20,8 @@ class StepContext:
     """Counted from 0, as in the batch."""
     module: "nn.Module"
     optimizer: "Optimizer"
-    batch: Batch
+    batch: "TrainingBatch"
+    """The last one, where the gradients of several are added up."""
     loss: "Tensor | None" = None
     """The scalar loss; absent before the step."""
 

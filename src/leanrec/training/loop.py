@@ -2,17 +2,17 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from itertools import islice
 from time import monotonic, process_time
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from leanrec.console import ProgressBar
 from leanrec.errors import ArtifactError, DataError, LeanRecError, TrainingError
-from leanrec.features.batches import Batch
 from leanrec.training.allocator import give_back_memory, keep_freed_memory
 from leanrec.training.checkpoint import CHECKPOINT_FOLDER, Checkpoint, Origin, open_checkpoint, remove_checkpoint, save_checkpoint
 from leanrec.training.device import circumstances, resolve_device, resolve_precision
@@ -23,9 +23,9 @@ from leanrec.training.optimizer import Optimizer
 from leanrec.training.progress import EpochRecord, Progress, Reason, TrainingResult
 from leanrec.training.run import Run
 from leanrec.training.schedule import learning_rate_at
-from leanrec.training.task import Batches, Task
+from leanrec.training.task import Batches, Task, TrainingBatch
 from leanrec.training.training_config import Precision, TrainingConfig
-from leanrec.training.weights import AveragedWeights, are_finite, copy_of_weights, put_back, weights_of
+from leanrec.training.weights import AveragedWeights, are_finite, copy_of_weights, frozen_names, put_back, weights_of
 
 __all__ = ["Batches", "Precision", "Task", "TrainingConfig", "TrainingResult", "resolve_device", "resolve_precision", "train"]
 
@@ -35,9 +35,11 @@ NOT_DECISIVE = {"checkpoint_minutes", "checkpoint_steps", "journal_steps", "prec
 """Settings that a resumed training may change; the resolved precision stands beside them."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
+Kind = TypeVar("Kind", bound=TrainingBatch)
+
 
 def train(
-    task: Task, batches: Batches, config: TrainingConfig, *, run: Run, settings: Mapping[str, Any] | None = None, resume: bool = True
+    task: Task[Kind], batches: Batches[Kind], config: TrainingConfig, *, run: Run, settings: Mapping[str, Any] | None = None, resume: bool = True
 ) -> TrainingResult:
     """Train the task's module and leave the best weights in it: by validation, else the last ones.
 
@@ -63,18 +65,21 @@ def train(
         try:
             return training.finish()
         finally:
+            training.optimizer.set_rates({})
             give_back_memory()
 
 
-class _Training:
+class _Training(Generic[Kind]):
     """A training under way."""
 
-    def __init__(self, task: Task, batches: Batches, config: TrainingConfig, *, run: Run, origin: Origin, device: torch.device) -> None:
+    def __init__(self, task: Task[Kind], batches: Batches[Kind], config: TrainingConfig, *, run: Run, origin: Origin, device: torch.device) -> None:
         self.task, self.batches, self.config, self.run, self.origin, self.device = task, batches, config, run, origin, device
         self.module = task.module
+        self.frozen = frozen_names(self.module)
+        self.rates = getattr(task, "rates", None)
         self.optimizer = Optimizer(self.module, config)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
-        self.kept = copy_of_weights(self.module)
+        self.kept = copy_of_weights(self.module, without=self.frozen)
         self.state = Progress()
         self.folder = run.folder / CHECKPOINT_FOLDER if run.folder is not None else None
         self.journal = Journal(run.folder / JOURNAL_FILE if run.folder is not None else None)
@@ -108,9 +113,9 @@ class _Training:
         except LeanRecError as error:
             with suppress(ArtifactError):  # the disk may be what failed
                 self._note("error", message=error.message)
-            put_back(self.module, self.kept)
+            put_back(self.module, self.kept, without=self.frozen)
             raise
-        put_back(self.module, self.kept)
+        put_back(self.module, self.kept, without=self.frozen)
         self.module.eval()
         result = self._result(reason)
         self._note("end", stopped_because=reason, best_epoch=result.best_epoch, best_quality=result.best_quality)
@@ -143,25 +148,28 @@ class _Training:
 
     def _run_epoch(self) -> None:
         self.module.train()
-        for batch in self.batches.epoch(self.state.epoch, start=self.state.position):
-            self._run_step(batch)
+        batches = self.batches.epoch(self.state.epoch, start=self.state.position)
+        while added := tuple(islice(batches, self.config.accumulate)):
+            self._run_step(added)
             if self._is_time_up():
                 break
             if self._is_checkpoint_due() and self.state.position < len(self.batches):
                 self._save()
         self._close_epoch()
 
-    def _run_step(self, batch: Batch) -> None:
-        state = self.state
+    def _run_step(self, batches: Sequence[Kind]) -> None:
+        state, batch = self.state, batches[-1]
         self.optimizer.learning_rate = learning_rate_at(self._progress(state.step + 1), self.config)
+        if self.rates is not None:
+            self.optimizer.set_rates(self.rates(self._progress(state.step)))
         context = self._context(batch)
         for hook in self.run.hooks:
             hook.before_step(context)
-        loss = self._backward(batch)
-        value = loss.item()
+        losses = [self._backward(one, share=1 / len(batches)) for one in batches]
+        value = sum(losses) / len(losses)
         if not math.isfinite(value):
             self._fail(f"the loss became {value}")
-        context = self._context(batch, loss=loss.detach())
+        context = self._context(batch, loss=torch.tensor(value))
         for hook in self.run.hooks:
             hook.after_backward(context)
         if self.config.clip is not None:
@@ -172,27 +180,28 @@ class _Training:
         self.optimizer.zero_grad()
         state.step += 1
         state.position = batch.position
-        state.loss_sum += value
+        state.loss_sum += sum(losses)
         if self.average is not None:
             self.average.update(state.step)
         if state.step % self.config.journal_steps == 0:
             self._note("step", epoch=state.epoch + 1, loss=value, learning_rate=self.optimizer.learning_rate)
         self._advance_bar(loss=value)
 
-    def _context(self, batch: Batch, *, loss: Tensor | None = None) -> StepContext:
+    def _context(self, batch: Kind, *, loss: Tensor | None = None) -> StepContext:
         return StepContext(step=self.state.step, epoch=batch.epoch, module=self.module, optimizer=self.optimizer, batch=batch, loss=loss)
 
-    def _backward(self, batch: Batch) -> Tensor:
+    def _backward(self, batch: Kind, *, share: float) -> float:
+        """The loss of a batch, whose gradient joins the others of its step."""
         is_mixed = self.device.type == "cuda" and self.origin.settings["precision"] == "bfloat16"
         try:
             with torch.autocast("cuda", dtype=torch.bfloat16) if is_mixed else nullcontext():
                 loss = self.task.loss(batch)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            (loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-                self._fail(f"memory ran out with {len(batch.item_rows)} tokens in the batch", hint="lower `tokens`, or make the model narrower")
+                self._fail(f"memory ran out with {batch.num_tokens} tokens in the batch", hint="lower `tokens`, or make the model narrower")
             raise
-        return loss
+        return loss.item()
 
     def _close_epoch(self) -> None:
         """Validate when it is time to, keep the weights when they are the best, write a checkpoint."""
@@ -250,10 +259,10 @@ class _Training:
         elif state.best_quality is not None:
             return
         state.best_epoch = epoch
-        self.kept = copy_of_weights(self.module)
+        self.kept = copy_of_weights(self.module, without=self.frozen)
 
     def _require_numbers(self) -> None:
-        if not are_finite(self.module):
+        if not are_finite(self.module, without=self.frozen):
             self._fail("a weight became infinite or no number")
 
     def _fail(self, what: str, *, hint: str = "lower learning_rate, or set precision to float32") -> NoReturn:
@@ -278,7 +287,7 @@ class _Training:
 
     def _progress(self, steps: int) -> float:
         """How much of the way is done: of the steps or of the time, whichever ends first."""
-        share = steps / (self.config.max_epochs * len(self.batches))
+        share = steps / (self.config.max_epochs * math.ceil(len(self.batches) / self.config.accumulate))
         allowed = self._allowed_seconds()
         return min(1.0, max(share, self.seconds / allowed)) if allowed is not None else share
 
@@ -308,7 +317,7 @@ class _Training:
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
-        parts = {"module": weights_of(self.module), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
+        parts = {"module": weights_of(self.module, without=self.frozen), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
         if self.average is not None:
             parts["average"] = self.average.tensors()
         save_checkpoint(self.folder, Checkpoint(progress=self.state, parts=parts), origin=self.origin)
@@ -316,7 +325,7 @@ class _Training:
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
         parts = checkpoint.parts
-        put_back(self.module, parts.get("module", {}))
+        put_back(self.module, parts.get("module", {}), without=self.frozen)
         self.optimizer.load(parts.get("optimizer", {}))
         if self.average is not None:
             self.average.load(parts.get("average", {}))

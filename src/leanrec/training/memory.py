@@ -8,7 +8,7 @@ from leanrec.errors import BudgetError
 from leanrec.training.hardware import available_memory_bytes
 from leanrec.training.optimizer import num_states
 from leanrec.training.training_config import TrainingConfig
-from leanrec.training.weights import weights_of
+from leanrec.training.weights import frozen_names, weights_of
 
 HINT = "make the model narrower or its item table smaller (hashed, low-rank), lower `tokens`, or choose optimizer sgd"
 
@@ -16,9 +16,10 @@ HINT = "make the model narrower or its item table smaller (hashed, low-rank), lo
 def training_memory_bytes(module: nn.Module, config: TrainingConfig, *, step_bytes: int = 0) -> int:
     """Weights, the copy kept of the best, gradients, optimizer states, averages with their swap, and `step_bytes` for a step."""
     everything = sum(tensor.nbytes for tensor in weights_of(module).values())
+    kept = sum(tensor.nbytes for tensor in weights_of(module, without=frozen_names(module)).values())
     trainable = sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
     copies = 1 + num_states(config) + (2 if config.average else 0)
-    return 2 * everything + copies * trainable + step_bytes
+    return everything + kept + copies * trainable + step_bytes
 
 
 def require_training_memory(module: nn.Module, config: TrainingConfig, budget: Budget, *, device: torch.device, step_bytes: int) -> None:

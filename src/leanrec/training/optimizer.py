@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from leanrec.errors import ArtifactError
+from leanrec.errors import ArtifactError, ConfigError
 from leanrec.training.training_config import TrainingConfig
 
 STATE_NAMES: dict[str, tuple[str, ...]] = {"adamw": ("first_moment", "second_moment"), "adagrad": ("sum_of_squares",), "sgd": ("momentum",)}
@@ -21,6 +21,7 @@ EPSILON = 1e-8
 class _Slot:
     """A weight, how it decays, and what is remembered of its gradients."""
 
+    name: str
     parameter: nn.Parameter
     weight_decay: float
     states: tuple[Tensor, ...]
@@ -38,16 +39,28 @@ class Optimizer:
     def __init__(self, module: nn.Module, config: TrainingConfig) -> None:
         self.config = config
         self.learning_rate = config.learning_rate
-        trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self._slots = [_slot(parameter, config) for parameter in trainable]
+        self._rates: Mapping[str, float] = {}
+        trainable = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+        self._slots = [_slot(name, parameter, config) for name, parameter in trainable]
+
+    def set_rates(self, rates: Mapping[str, float]) -> None:
+        """The share of the learning rate that weights have from now on, by name; others have all of it, with 0 they rest without a gradient."""
+        if rates == self._rates:
+            return
+        unknown = rates.keys() - {slot.name for slot in self._slots}
+        if unknown:
+            raise ConfigError(f"no trained weight is called {sorted(unknown)[0]!r}", hint="rates are for weights that are trained")
+        self._rates = dict(rates)
+        for slot in self._slots:
+            slot.parameter.requires_grad_(self._rate(slot) > 0)
 
     @torch.no_grad()
     def step(self) -> None:
         """Move every weight that has a gradient."""
-        for weight_decay in sorted({slot.weight_decay for slot in self._slots}):
-            slots = [slot for slot in self._slots if slot.weight_decay == weight_decay and slot.parameter.grad is not None]
-            if slots:
-                self._move(slots, weight_decay)
+        moving = [slot for slot in self._slots if slot.parameter.grad is not None and self._rate(slot) > 0]
+        for weight_decay, rate in sorted({(slot.weight_decay, self._rate(slot)) for slot in moving}):
+            slots = [slot for slot in moving if (slot.weight_decay, self._rate(slot)) == (weight_decay, rate)]
+            self._move(slots, weight_decay, learning_rate=rate * self.learning_rate)
 
     def zero_grad(self) -> None:
         """Forget the gradients and free their memory."""
@@ -66,22 +79,27 @@ class Optimizer:
         for key, tensor in own.items():
             tensor.copy_(tensors[key])
 
+    def _rate(self, slot: _Slot) -> float:
+        return self._rates.get(slot.name, 1.0)
+
     def _named(self, slot: _Slot) -> dict[str, Tensor]:
         return dict(zip((*_state_names(self.config), "steps"), (*slot.states, slot.steps), strict=True))
 
-    def _move(self, slots: list[_Slot], weight_decay: float) -> None:
+    def _move(self, slots: list[_Slot], weight_decay: float, *, learning_rate: float) -> None:
         weights: list[Tensor] = [slot.parameter for slot in slots]
         gradients = [slot.parameter.grad for slot in slots if slot.parameter.grad is not None]
         states = [list(column) for column in zip(*(slot.states for slot in slots), strict=True)]
         match self.config.optimizer:
             case "adamw":
-                self._adamw(weights, gradients, states, [slot.steps for slot in slots], weight_decay)
+                self._adamw(weights, gradients, states, [slot.steps for slot in slots], weight_decay, learning_rate)
             case "adagrad":
-                self._adagrad(weights, gradients, states[0], weight_decay)
+                self._adagrad(weights, gradients, states[0], weight_decay, learning_rate)
             case "sgd":
-                self._sgd(weights, gradients, states, weight_decay)
+                self._sgd(weights, gradients, states, weight_decay, learning_rate)
 
-    def _adamw(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], steps: list[Tensor], weight_decay: float) -> None:
+    def _adamw(
+        self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], steps: list[Tensor], weight_decay: float, rate: float
+    ) -> None:
         torch._foreach_add_(steps, 1.0)
         beta1, beta2 = self.config.betas
         torch._fused_adamw_(
@@ -91,7 +109,7 @@ class Optimizer:
             states[1],
             [],
             steps,
-            lr=self.learning_rate,
+            lr=rate,
             beta1=beta1,
             beta2=beta2,
             weight_decay=weight_decay,
@@ -100,22 +118,22 @@ class Optimizer:
             maximize=False,
         )
 
-    def _adagrad(self, weights: list[Tensor], gradients: list[Tensor], sums: list[Tensor], weight_decay: float) -> None:
+    def _adagrad(self, weights: list[Tensor], gradients: list[Tensor], sums: list[Tensor], weight_decay: float, rate: float) -> None:
         if weight_decay:
             gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
         torch._foreach_addcmul_(sums, gradients, gradients)
         roots = torch._foreach_sqrt(sums)
         torch._foreach_add_(roots, EPSILON)
-        torch._foreach_addcdiv_(weights, gradients, roots, value=-self.learning_rate)
+        torch._foreach_addcdiv_(weights, gradients, roots, value=-rate)
 
-    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], weight_decay: float) -> None:
+    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], weight_decay: float, rate: float) -> None:
         if weight_decay:
             gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
         if states:
             torch._foreach_mul_(states[0], self.config.momentum)
             torch._foreach_add_(states[0], gradients)
             gradients = states[0]
-        torch._foreach_add_(weights, gradients, alpha=-self.learning_rate)
+        torch._foreach_add_(weights, gradients, alpha=-rate)
 
 
 def num_states(config: TrainingConfig) -> int:
@@ -127,8 +145,9 @@ def _state_names(config: TrainingConfig) -> tuple[str, ...]:
     return () if config.optimizer == "sgd" and config.momentum == 0 else STATE_NAMES[config.optimizer]
 
 
-def _slot(parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
+def _slot(name: str, parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
     return _Slot(
+        name=name,
         parameter=parameter,
         weight_decay=config.weight_decay if parameter.ndim >= 2 else 0.0,
         states=tuple(torch.zeros_like(parameter, requires_grad=False) for _ in _state_names(config)),

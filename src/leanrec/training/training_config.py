@@ -20,6 +20,8 @@ class TrainingConfig(Config):
     """The highest learning rate of the schedule."""
     tokens: int = Field(default=4096, ge=1)
     """Real tokens in a batch, about."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before a step: the steps of larger batches in the memory of small ones."""
     patience: int | None = Field(default=10, ge=1)
     """Validations without a better figure after which training stops; absent: never. Means nothing without validation."""
     validate_every: int = Field(default=1, ge=0)

@@ -1,6 +1,6 @@
 """Weights by name: copied, put back, averaged over the steps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -11,31 +11,36 @@ from leanrec.errors import ArtifactError
 Weights = dict[str, Tensor]
 
 
-def weights_of(module: nn.Module) -> Weights:
+def frozen_names(module: nn.Module) -> frozenset[str]:
+    """Parameters that ask for no gradient: what a training never changes."""
+    return frozenset(name for name, parameter in module.named_parameters(remove_duplicate=False) if not parameter.requires_grad)
+
+
+def weights_of(module: nn.Module, *, without: Collection[str] = ()) -> Weights:
     """Parameters and persistent buffers by name, detached and sharing memory; a tied tensor stands once."""
     named: Weights = {}
     seen: set[int] = set()
     for name, tensor in module.state_dict(keep_vars=True).items():
-        if isinstance(tensor, Tensor) and id(tensor) not in seen:
+        if isinstance(tensor, Tensor) and id(tensor) not in seen and name not in without:
             seen.add(id(tensor))
             named[name] = tensor.detach()
     return named
 
 
-def copy_of_weights(module: nn.Module) -> Weights:
+def copy_of_weights(module: nn.Module, *, without: Collection[str] = ()) -> Weights:
     """A copy in main memory, untouched by later steps."""
-    return {name: tensor.to("cpu", copy=True) for name, tensor in weights_of(module).items()}
+    return {name: tensor.to("cpu", copy=True) for name, tensor in weights_of(module, without=without).items()}
 
 
-def are_finite(module: nn.Module) -> bool:
+def are_finite(module: nn.Module, *, without: Collection[str] = ()) -> bool:
     """Whether every weight is a number."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in weights_of(module).values() if tensor.is_floating_point())
+    return all(bool(torch.isfinite(tensor).all()) for tensor in weights_of(module, without=without).values() if tensor.is_floating_point())
 
 
 @torch.no_grad()
-def put_back(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def put_back(module: nn.Module, weights: Mapping[str, Tensor], *, without: Collection[str] = ()) -> None:
     """Set the module's weights; raises `ArtifactError` when names or shapes are not the module's."""
-    current = weights_of(module)
+    current = weights_of(module, without=without)
     found, wanted = ({name: tuple(tensor.shape) for name, tensor in named.items()} for named in (weights, current))
     if found != wanted:
         differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
