@@ -48,6 +48,11 @@ class Fusion(CatalogueScorer[FusionConfig]):
     _model_text: str = ""
 
     @property
+    def scores_are_scaled(self) -> bool:
+        """Whether scores are a sum on the members' common scale (see `scaled_scores`); trees make others."""
+        return self._trees is None
+
+    @property
     def weights(self) -> dict[str, float]:
         """The weight of each member by name, the heaviest at 1 when they were fitted; see `Member.factors` where they differ by group."""
         self.items  # noqa: B018 - raises NotFittedError

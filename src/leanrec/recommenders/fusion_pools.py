@@ -88,9 +88,12 @@ class Pools:
 def scaled_scores(member: CatalogueScores, queries: Sequence[Query], seen: Sequence[Rows]) -> FloatArray:
     """(B, N) what a member says, on the scale of all members; logits (`scores_are_logits`) are made shares of the best first.
 
-    Without that a network's logits, which are logarithms already, would be bent a second time.
+    Without that a network's logits, which are logarithms already, would be bent a second time. A fusion's sum (`scores_are_scaled`) is on the scale
+    already: it is only divided by its best.
     """
     scores = member.catalogue_scores(queries)
+    if getattr(member, "scores_are_scaled", False):
+        return scores / _best_of(scores, seen)
     if getattr(member, "scores_are_logits", False):
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     return on_one_scale(scores, seen)
@@ -104,9 +107,7 @@ def on_one_scale(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
     """
     scaled = scores - np.median(scores[:, :: max(1, scores.shape[1] // MEDIAN_SAMPLE)], axis=1, keepdims=True)
     np.maximum(scaled, 0.0, out=scaled)
-    best = np.array([_best_unseen(row, rows) for row, rows in zip(scaled, seen, strict=True)], dtype=np.float32)[:, None]
-    best = np.where(best > SMALLEST_BEST, best, np.maximum(scaled.max(axis=1, keepdims=True), SMALLEST_BEST))
-    scaled *= SHARPNESS / best
+    scaled *= SHARPNESS / _best_of(scaled, seen)
     np.log1p(scaled, out=scaled)
     scaled /= np.float32(np.log1p(SHARPNESS))
     return scaled
@@ -164,6 +165,13 @@ def _pools_of_block(members: Sequence[CatalogueScores], block: Holdout, seen: Se
         rows = np.union1d(best, np.setdiff1d(block.targets[query], history))
         pools.append((rows, best, np.stack([scores[query, rows] for scores in scaled], axis=1)))
     return pools
+
+
+def _best_of(scores: FloatArray, seen: Sequence[Rows]) -> FloatArray:
+    """(B, 1) the score of the best item that is not in the history; of the best of all where none is above 0."""
+    best = np.array([_best_unseen(row, rows) for row, rows in zip(scores, seen, strict=True)], dtype=np.float32)[:, None]
+    found: FloatArray = np.where(best > SMALLEST_BEST, best, np.maximum(scores.max(axis=1, keepdims=True), SMALLEST_BEST))
+    return found
 
 
 def _best_unseen(scaled: FloatArray, seen: Rows) -> float:

@@ -53,9 +53,9 @@ VECTORS_FOLDER = "text-vectors"
 
 
 class TwoTowerConfig(SequentialConfig):
-    """The settings of `sequential`, and what else is known of users and items."""
+    """The settings of `sequential`, and what else is known of users and items; defaults chosen on the validation items of Amazon Beauty."""
 
-    items: ItemEmbeddingConfig = ItemEmbeddingConfig(id_dropout=0.2)
+    items: ItemEmbeddingConfig = ItemEmbeddingConfig(id_dropout=0.1)
     """What an item's vector is made of; `id_dropout` is heeded where the catalogue says anything of its items."""
     interests: int = Field(default=1, ge=1, le=16)
     """Vectors that a history becomes; above 1 each attends to other events, and the best of them scores an item."""
@@ -69,7 +69,7 @@ class TwoTowerConfig(SequentialConfig):
     """Folder of an encoder that `leanrec encoder` wrote (or `wordllama`): the meaning of texts counts beside words. Left out, words alone."""
     text: ItemTextConfig = ItemTextConfig()
     """What the encoder reads of an item."""
-    asked_share: float = Field(default=0.15, ge=0, le=1)
+    asked_share: float = Field(default=0.1, ge=0, le=1)
     """Questions in words, and without a history, that are trained beside each event; 0: texts are not read."""
 
 
