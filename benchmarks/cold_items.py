@@ -48,20 +48,26 @@ SHARE = 0.1
 ID_DROPOUT = "sequential, id-dropout"
 ONE_SEED = (ID_DROPOUT,)
 """Recipes that lost beyond doubt with the first seed."""
-FROZEN, BASE = "frozen MiniLM", "sequential"
+FROZEN = "frozen MiniLM"
+BASES = ("sequential", "fusion")
 DECAY = 0.8
 BLOCK = 256
 K = 10
 SETTINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "content, words": ("content", {}),
     "content, words and MiniLM": ("content", {"text_encoder": "minilm"}),
-    BASE: ("sequential", {}),
+    "sequential": ("sequential", {}),
+    "fusion": ("fusion", {}),
     ID_DROPOUT: ("sequential", {"items": {"id_dropout": 0.3}}),
 }
-BESIDE: Mapping[str, Mapping[str, Any]] = {"cold-start, words": {}, "cold-start, words and MiniLM": {"text_encoder": "minilm"}}
-"""`cold-start` around `sequential`, which is fitted once for all."""
+BESIDE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "cold-start, words": ("sequential", {}),
+    "cold-start, words and MiniLM": ("sequential", {"text_encoder": "minilm"}),
+    "cold-start over the fusion, words and MiniLM": ("fusion", {"text_encoder": "minilm"}),
+}
+"""`cold-start` around a base, which is fitted once for all, and its content."""
 RECIPES = (FROZEN, *SETTINGS, *BESIDE)
-"""The frozen cosine is the yardstick of cold items, `sequential` that of warm ones."""
+"""The frozen cosine is the yardstick of cold items; of warm ones the base without content beside it, else `sequential`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,16 +131,16 @@ def measure(name: str, seed: int, recipe: str) -> None:
     """Fit one recipe on one data set, ask it everything and keep each question's figures; the same with content beside it, where it is the base."""
     world = withheld(read_dataset(name), seed=seed)
     folder = _place(name, seed, recipe).with_suffix("")
-    if recipe == BASE and folder.is_dir():
-        fitted, cpu_seconds = opener("sequential").load(folder), float(np.load(_place(name, seed, recipe))["cpu_seconds"])
+    if recipe in BASES and folder.is_dir():
+        fitted, cpu_seconds = opener(recipe).load(folder), float(np.load(_place(name, seed, recipe))["cpu_seconds"])
     else:
         spent = spend(lambda: _fitted(world, recipe, seed=seed))
         fitted, cpu_seconds = spent.result, spent.cost.fit_cpu_seconds
         _keep(world, name, seed, recipe, fitted, cpu_seconds=cpu_seconds)
-    if recipe == BASE:
+    if recipe in BASES:
         fitted.save(folder)
     for other in _beside(recipe):
-        grown = spend(lambda other=other: _cold_start(world, fitted, BESIDE[other]))
+        grown = spend(lambda other=other: _cold_start(world, fitted, BESIDE[other][1]))
         _keep(world, name, seed, other, grown.result, cpu_seconds=cpu_seconds + grown.cost.fit_cpu_seconds)
 
 
@@ -212,12 +218,13 @@ def _outcome(world: Withheld, fitted: Any) -> dict[str, Any]:  # Any: a recommen
 
 def _beside(recipe: str) -> tuple[str, ...]:
     """What is measured from the same fitted recommender."""
-    return tuple(BESIDE) if recipe == BASE else ()
+    return tuple(other for other, (base, _) in BESIDE.items() if base == recipe)
 
 
 def _rows_of(name: str, recipe: str, seeds: int) -> list[BenchmarkRow]:
     seeds = _num_seeds(recipe, seeds)
-    ours, frozen, base = ([dict(np.load(_place(name, seed, one))) for seed in range(seeds)] for one in (recipe, FROZEN, BASE))
+    yardstick = BESIDE[recipe][0] if recipe in BESIDE else "sequential"
+    ours, frozen, base = ([dict(np.load(_place(name, seed, one))) for seed in range(seeds)] for one in (recipe, FROZEN, yardstick))
     common: dict[str, Any] = {
         "case": f"cold items: {recipe}",
         "dataset": name,
@@ -231,11 +238,11 @@ def _rows_of(name: str, recipe: str, seeds: int) -> list[BenchmarkRow]:
             measured = _mean(ours, f"{metric}, {candidates}", cold=True)
             found.append(_row(measured, metric=f"cold {metric}@10, candidates {candidates}", common=common))
     found.append(_row(_mean(ours, "ndcg, all", cold=False), metric="warm ndcg@10, candidates all", common=common))
-    if recipe not in (FROZEN, BASE):
+    if recipe not in (FROZEN, *BASES):
         ratio = _ratio(ours, frozen, "recall, cold only", cold=True)
         found.append(_row(ratio, metric="cold recall@10, candidates cold only, over frozen MiniLM", common={**common, "unit": "x"}))
         change = _less_one(_ratio(ours, base, "ndcg, all", cold=False))
-        found.append(_row(change, metric="warm ndcg@10, candidates all, against sequential", common=common))
+        found.append(_row(change, metric=f"warm ndcg@10, candidates all, against {yardstick}", common=common))
     both = [_mean(ours, "ndcg, all", cold=is_cold).value for is_cold in (True, False)]
     harmonic = 2 * both[0] * both[1] / max(sum(both), 1e-12)
     found.append(BenchmarkRow(metric="harmonic mean of cold and warm ndcg@10, candidates all", value=harmonic, **common))
