@@ -38,6 +38,14 @@ class TextTokenizer:
         if max_tokens is not None:
             self._tokenizer.enable_truncation(max_tokens)
 
+    @cached_property
+    def _plain(self) -> Tokenizer:
+        """The same without a cut."""
+        whole = Tokenizer.from_str(self.content)
+        whole.no_padding()
+        whole.no_truncation()
+        return whole
+
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text; none for a text that holds nothing to read."""
         return [self._ids(readable_text(text)) for text in texts]
@@ -45,6 +53,18 @@ class TextTokenizer:
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=self.has_marks).ids if text else []
         return ids if len(ids) > self._num_marks else []
+
+    def pieces(self, text: str) -> list[int]:
+        """The tokens of a text just as it stands: nothing cleaned, added or cut."""
+        encoding = self._plain.encode(text, add_special_tokens=False)
+        return list(encoding.ids)
+
+    @cached_property
+    def marks(self) -> tuple[list[int], list[int]]:
+        """The tokens that open and that close a text."""
+        plain, marked = self.pieces("a"), self._plain.encode("a").ids
+        start = next(place for place in range(len(marked)) if marked[place : place + len(plain)] == plain)
+        return marked[:start], marked[start + len(plain) :]
 
     @cached_property
     def vocabulary(self) -> dict[str, int]:
@@ -67,10 +87,8 @@ class TextTokenizer:
         """One token as a text of its own, between the marks."""
         if not self.has_marks:
             return [number]
-        plain = self._tokenizer.encode("a", add_special_tokens=False).ids
-        marked = self._tokenizer.encode("a").ids
-        start = next(place for place in range(len(marked)) if marked[place : place + len(plain)] == plain)
-        return [*marked[:start], number, *marked[start + len(plain) :]]
+        opening, closing = self.marks
+        return [*opening, number, *closing]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

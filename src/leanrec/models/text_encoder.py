@@ -15,6 +15,7 @@ from leanrec.data.tokens import FloatArray, TextTokenizer, token_batches
 from leanrec.errors import ConfigError
 from leanrec.models.text_export import text_network_graph
 from leanrec.models.text_loading import LoadedModel, load_model
+from leanrec.models.text_saving import update_with_weights
 
 Pooling = Literal["mean", "last", "cls"]
 """How the vectors of tokens become one: their mean, the last one (decoders that were trained so), the first one."""
@@ -35,16 +36,18 @@ class TextNetwork(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Padding stands at the end of each row."""
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, T, D)
-        return nn.functional.normalize(self._pooled(hidden.float(), mask), dim=-1)
+        return nn.functional.normalize(pooled(hidden.float(), mask, pooling=self.pooling), dim=-1)
 
-    def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        if self.pooling == "cls":
-            return hidden[:, 0]
-        share = mask.to(hidden.dtype)  # (B, T)
-        if self.pooling == "last":
-            # A token is the last when the one after it is none.
-            share = share - nn.functional.pad(share[:, 1:], (0, 1))
-        return (share / share.sum(1, keepdim=True)).unsqueeze(1).matmul(hidden).squeeze(1)
+
+def pooled(hidden: Tensor, mask: Tensor, *, pooling: Pooling) -> Tensor:
+    """One vector a text (B, D) from those of its tokens (B, T, D); padding stands at the end of each row."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    share = mask.to(hidden.dtype)  # (B, T)
+    if pooling == "last":
+        # A token is the last when the one after it is none.
+        share = share - nn.functional.pad(share[:, 1:], (0, 1))
+    return (share / share.sum(1, keepdim=True)).unsqueeze(1).matmul(hidden).squeeze(1)
 
 
 class HuggingFaceTextEncoder:
@@ -52,7 +55,7 @@ class HuggingFaceTextEncoder:
 
     def __init__(self, loaded: LoadedModel, *, pooling: Pooling = "mean", max_tokens: int = 128, device: torch.device | str = "cpu") -> None:
         """Raises `ConfigError` when tokenizer and model do not belong together, or `max_tokens` is more than the model reads."""
-        _check(loaded, max_tokens=max_tokens)
+        check_fit(loaded, max_tokens=max_tokens)
         self.source = loaded.source
         self.pooling = pooling
         self.tokenizer = TextTokenizer(loaded.tokenizer, max_tokens=max_tokens)
@@ -98,9 +101,7 @@ class HuggingFaceTextEncoder:
         """sha256 over weights, tokenizer and settings."""
         digest = hashlib.sha256(f"{self.pooling} {self.max_tokens} {self.pad_id} ".encode())
         digest.update(self.tokenizer.content.encode())
-        for name, weight in sorted(self.network.state_dict().items()):
-            digest.update(f"{name} {weight.dtype} {tuple(weight.shape)} ".encode())
-            digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        update_with_weights(digest, self.network)
         return digest.hexdigest()
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
@@ -128,7 +129,8 @@ class HuggingFaceTextEncoder:
         self.to_graph().save(folder)
 
 
-def _check(loaded: LoadedModel, *, max_tokens: int) -> None:
+def check_fit(loaded: LoadedModel, *, max_tokens: int) -> None:
+    """Raises `ConfigError` when tokenizer and model do not belong together, or `max_tokens` is more than the model reads."""
     config: Any = loaded.model.config  # Any: every family has a class of its own
     rows = int(loaded.model.get_input_embeddings().weight.shape[0])
     highest = max(TextTokenizer(loaded.tokenizer).vocabulary.values(), default=-1)

