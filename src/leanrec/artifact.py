@@ -123,7 +123,7 @@ def writing_folder(folder: Path) -> Iterator[Path]:
     """A draft folder that takes the place of `folder` when the block ends well, and vanishes when it fails."""
     folder = Path(folder)
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.draft")
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     try:
         draft.mkdir(parents=True)
         yield draft
@@ -156,8 +156,8 @@ def _with_files(manifest: Manifest, files: Mapping[str, str]) -> Manifest:
     return Manifest(**{**fields, "files": dict(files)})
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Replacing is for our own folders; anything else that is not empty is somebody's work."""
+def refuse_foreign(folder: Path) -> None:
+    """Raise `ArtifactError` for a place that holds somebody's work: replacing is for empty folders and our own."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).exists()):
         raise ArtifactError(f"{folder} exists and was not written by leanrec; nothing was overwritten", hint="choose another folder")
 
