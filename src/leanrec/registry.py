@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from leanrec.errors import ConfigError, MissingExtraError, PlugInError, did_you_mean
 
-Group = Literal["leanrec.recommenders", "leanrec.runners", "leanrec.sources"]
-"""`leanrec.runners`: under the name of a recommender, a class that only opens and answers, where fitting needs more than running."""
+Group = Literal["leanrec.recommenders", "leanrec.runners", "leanrec.scorers", "leanrec.sources"]
+"""`leanrec.runners`: under the name of a recommender, a class that only opens and answers, where fitting needs more than running.
+`leanrec.scorers`: under the kind of a saved folder, the class of language scorer that opens it."""
 
 
 def names(group: Group) -> list[str]:

@@ -1,11 +1,14 @@
 """Every registered recommender keeps every promise of the protocol."""
 
+import tempfile
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from tests.models.rankers import random_cross_encoder, saved
 
 from leanrec import registry
 from leanrec.data.description import ItemDescription
@@ -13,6 +16,7 @@ from leanrec.data.events import EventLog
 from leanrec.data.query import Query, Recommendations
 from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.world import World, WorldConfig
+from leanrec.features.item_text import ItemText
 from leanrec.recommenders.building import build
 from leanrec.recommenders.protocol import Incremental
 from leanrec.testing.incremental_contract import check_incremental
@@ -42,9 +46,24 @@ def split() -> Split:
     return split_leave_one_out(world().dataset)
 
 
+@cache
+def scorer() -> str:
+    """The folder of a language model that knows the words of the world."""
+    descriptions = split().train.catalogue.descriptions()
+    texts = ItemText.of_items(descriptions).texts(descriptions)
+    return saved(random_cross_encoder(texts), Path(tempfile.mkdtemp(prefix="leanrec-")) / "scorer")
+
+
+def short(name: str) -> dict[str, Any]:
+    """Settings of a recommender, the folders that it needs included."""
+    if name == "language-ranker":
+        return {"recommender": "cooccurrence", "scorer": scorer(), "candidates": 10, "weight": 1.0}
+    return SHORT.get(name, {})
+
+
 @pytest.mark.parametrize("name", registry.names(GROUP))
 def test_recommender_keeps_the_contract(name: str) -> None:
-    check_recommender(lambda: build(name, SHORT.get(name)), split().train, valid=split().valid)
+    check_recommender(lambda: build(name, short(name)), split().train, valid=split().valid)
 
 
 def test_one_that_hides_ids_keeps_the_contract_too() -> None:

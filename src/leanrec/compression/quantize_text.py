@@ -1,15 +1,19 @@
-"""Quantise a text graph: weights in eight bits, one scale for each output channel."""
+"""Quantise the graph of a language model: weights in eight bits, one scale for each output channel."""
 
 import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+from leanrec.data.pair_graph import PairGraph
 from leanrec.data.text_graph import TextGraph
 from leanrec.errors import MissingExtraError
 
+Graph = TypeVar("Graph", TextGraph, PairGraph)
 
-def quantize_text(graph: TextGraph) -> TextGraph:
+
+def quantize_text(graph: Graph) -> Graph:
     """The graph with int8 weights and activations scaled as they come: a quarter of the size.
 
     One scale a channel and not one a matrix: the channels of a language model differ much in size, and small ones would be lost.

@@ -27,7 +27,7 @@ class OnnxTextEncoder:
         """
         self.graph = graph
         self.tokenizer = TextTokenizer(graph.tokenizer, max_tokens=graph.max_tokens)
-        self._session = _session(graph.graph, num_threads=num_threads)
+        self._session = open_session(graph.graph, num_threads=num_threads)
 
     @property
     def width(self) -> int:
@@ -60,11 +60,12 @@ class OnnxTextEncoder:
         return cls(TextGraph.load(folder))
 
 
-def _session(graph: bytes, *, num_threads: int) -> ort.InferenceSession:
+def open_session(graph: bytes, *, num_threads: int) -> ort.InferenceSession:
+    """A language model's graph, ready to be run; raises `ArtifactError` when it cannot be."""
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - ONNX Runtime has no public base class of its errors
-        raise ArtifactError(f"the graph of a text encoder cannot be run: {error}", hint="make the encoder again") from None
+        raise ArtifactError(f"the graph of a language model cannot be run: {error}", hint="make the encoder again") from None

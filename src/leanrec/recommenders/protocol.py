@@ -12,6 +12,7 @@ from leanrec.data.description import ItemDescription
 from leanrec.data.events import EventLog
 from leanrec.data.ids import IdMap, ItemId, Rows
 from leanrec.data.query import Query, Recommendations
+from leanrec.recommenders.reading import Reading
 from leanrec.training.run import Run
 
 FloatArray = npt.NDArray[np.float32]
@@ -132,6 +133,29 @@ class GivesInfluences(Protocol):
 
     def influences(self, history: Rows, item_rows: Rows) -> FloatArray:
         """(H, K): for each place of the history (item rows, oldest first) how far each item's score falls without the item there."""
+        ...
+
+
+@runtime_checkable
+class RanksByReading(Protocol):
+    """A recommender that puts another's best candidates in a new order by reading of them, as long as a budget lasts."""
+
+    @property
+    def retriever(self) -> "CatalogueRecommender":
+        """Who finds the candidates."""
+        ...
+
+    @property
+    def num_candidates(self) -> int:
+        """How many are read of."""
+        ...
+
+    def knowing(self, items: Sequence[ItemDescription]) -> Self:
+        """One that can read of further items too, on the rows after its own; itself stays as it is."""
+        ...
+
+    def read(self, query: Query, item_ids: Sequence[ItemId], scores: FloatArray, *, budget_ms: float | None = None) -> Reading:
+        """Candidates with falling scores (K,) in a new order; without a budget, its own settings say how long that may take."""
         ...
 
 
