@@ -96,6 +96,12 @@ class HuggingFaceTextEncoder:
         named = self._config.pad_token_id
         return int(named) if isinstance(named, int) and named >= 0 else self.tokenizer.pad_id
 
+    def replace_model(self, model: nn.Module) -> None:
+        """Read with another model of the same tokenizer from now on, such as the tuned one."""
+        self.network.model = model
+        self.network.eval().to(self.device)
+        self.__dict__.pop("fingerprint", None)
+
     @cached_property
     def fingerprint(self) -> str:
         """sha256 over weights, tokenizer and settings."""

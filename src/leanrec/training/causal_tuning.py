@@ -1,0 +1,148 @@
+"""Causal tuning: a decoder learns to tell what somebody chooses next from a prompt that tells of what they chose."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from leanrec.config import Config
+from leanrec.data.tokens import Ids, TokenBatch, token_batches
+from leanrec.errors import ConfigError, DataError
+from leanrec.models.adapters import AdapterConfig
+from leanrec.models.causal_scorer import CausalScorer
+from leanrec.training.language_tuning import Tuning, TuningConfig
+from leanrec.training.loop import train
+from leanrec.training.progress import TrainingResult
+from leanrec.training.run import Run
+from leanrec.training.training_config import Precision, TrainingConfig
+
+
+class CausalTuningConfig(Config):
+    """Which weights of a decoder are learned, and how."""
+
+    tuning: TuningConfig = TuningConfig(adapter=AdapterConfig())
+    """LoRA by default: the weights of a decoder are many."""
+    training: TrainingConfig = TrainingConfig(
+        max_epochs=1, learning_rate=5e-4, betas=(0.9, 0.999), warmup_epochs=0.05, validate_every=0, journal_steps=10
+    )
+    """The settings of the loop; `tokens` means nothing here."""
+    pairs: int = Field(default=8, ge=1)
+    """Histories in a batch, each with what was chosen next."""
+    max_batch_tokens: int = Field(default=1024, ge=1)
+    """Tokens that the model reads at once; bounds memory, changes nothing else but last bits."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptBatch:
+    """Prompts with what was chosen, as tokens; those of what was chosen are the targets."""
+
+    texts: tuple[tuple[TokenBatch, Ids], ...]
+    """Tokens of like length together, and (B, T) 1 where a token is a target."""
+    epoch: int
+    position: int
+
+    @property
+    def num_tokens(self) -> int:
+        """Places of tokens that are read, padding included."""
+        return sum(int(batch.ids.size) for batch, _ in self.texts)
+
+
+class PromptBatches:
+    """Histories and what was chosen next, in another order each epoch."""
+
+    def __init__(self, scorer: CausalScorer, histories: Sequence[str], chosen: Sequence[str], *, config: CausalTuningConfig, seed: int) -> None:
+        """Raises `DataError` when no chosen item has a text."""
+        lines = scorer.prompts.lines(chosen)
+        told = [(scorer.prompts.read(history), list(line)) for history, line in zip(histories, lines, strict=True) if line]
+        if not told:
+            raise DataError("nothing that was chosen has a text: there is nothing to learn from", hint="read a catalogue with titles")
+        self._tokens = [[*prompt, *line] for prompt, line in told]
+        self._starts = np.array([len(prompt) for prompt, _ in told])
+        self._pad_id, self._config, self._seed = scorer.pad_id, config, seed
+
+    def __len__(self) -> int:
+        return max(1, round(len(self._tokens) / self._config.pairs))
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the tokens."""
+        digest = hashlib.sha256()
+        for tokens, start in zip(self._tokens, self._starts.tolist(), strict=True):
+            digest.update(f"{len(tokens)} {start} ".encode() + np.array(tokens, np.int64).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """What besides the data decides the batches."""
+        return {"pairs": self._config.pairs, "max_batch_tokens": self._config.max_batch_tokens, "seed": self._seed}
+
+    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PromptBatch]:
+        """The batches of an epoch in their order, the first `start` left out."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._tokens))
+        for position, rows in enumerate(np.array_split(order, len(self))[start:], start=start + 1):
+            yield PromptBatch(texts=tuple(self._texts(rows)), epoch=epoch, position=position)
+
+    def _texts(self, rows: Ids) -> Iterator[tuple[TokenBatch, Ids]]:
+        tokens = [self._tokens[row] for row in rows]
+        for batch in token_batches(tokens, max_batch_tokens=self._config.max_batch_tokens, pad_id=self._pad_id):
+            starts = self._starts[rows[batch.rows]]
+            yield batch, (np.arange(batch.ids.shape[1]) >= starts[:, None]).astype(np.int64) * batch.mask
+
+
+class CausalTask:
+    """The mean loss, in nats, of the tokens of what was chosen."""
+
+    def __init__(self, scorer: CausalScorer, tuning: Tuning, *, validate: Callable[[], float] | None = None) -> None:
+        self.module: nn.Module = scorer.network
+        self._tuning, self._validate = tuning, validate
+
+    def prepare(self, *, device: torch.device, precision: Precision) -> None:
+        """Where batches go, and whether products are made in bfloat16."""
+        self._device, self._is_mixed = device, precision == "bfloat16"
+
+    def rates(self, progress: float) -> Mapping[str, float]:
+        """By layer."""
+        return self._tuning.rates(self.module, progress)
+
+    def loss(self, batch: PromptBatch) -> Tensor:
+        """A scalar."""
+        told = []
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._is_mixed):
+            for texts, is_target in batch.texts:
+                given = [torch.from_numpy(array).to(self._device) for array in (texts.ids, texts.mask, is_target)]
+                told.append(self.module(*given).float())
+        return -torch.cat(told).mean()
+
+    def validate(self) -> float:
+        """What the caller measures."""
+        if self._validate is None:
+            raise ConfigError("there is nothing to validate on", hint="set validate_every to 0")
+        return self._validate()
+
+
+def tune_decoder(
+    scorer: CausalScorer,
+    histories: Sequence[str],
+    chosen: Sequence[str],
+    *,
+    config: CausalTuningConfig,
+    run: Run,
+    validate: Callable[[], float] | None = None,
+) -> TrainingResult:
+    """Tune the scorer's decoder, in place, on what was `chosen` after each of the `histories`, both in words.
+
+    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights.
+    """
+    batches = PromptBatches(scorer, histories, chosen, config=config, seed=run.seed)
+    settings = {**config.model_dump(mode="json", exclude={"training"}), "scorer": scorer.fingerprint}
+    with torch.random.fork_rng():
+        torch.manual_seed(run.seed)
+        tuning = Tuning(scorer.network.model, config.tuning)
+        result = train(CausalTask(scorer, tuning, validate=validate), batches, config.training, run=run, settings=settings)
+    scorer.network.model = tuning.finished()
+    scorer.network.eval()
+    return result

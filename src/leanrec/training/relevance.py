@@ -1,0 +1,164 @@
+"""Relevance tuning: a cross-encoder learns from labelled pairs of history and candidate; choices or ratings."""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from leanrec.config import Config
+from leanrec.data.tokens import FloatArray
+from leanrec.errors import ConfigError
+from leanrec.features.relevance_examples import RelevanceBatch, RelevanceBatches, RelevanceExamples
+from leanrec.metrics.relevance import ratings_report, relevance_report
+from leanrec.models.cross_encoder import CrossEncoder
+from leanrec.training.language_tuning import Tuning, TuningConfig
+from leanrec.training.loop import train
+from leanrec.training.progress import TrainingResult
+from leanrec.training.run import Run
+from leanrec.training.training_config import Precision, TrainingConfig
+
+Objective = Literal["bce", "pairwise", "listwise", "mse"]
+
+
+class RelevanceConfig(Config):
+    """What the head learns, and which weights learn with it."""
+
+    objective: Objective = "listwise"
+    """`bce`: each pair alone, chosen or not. `pairwise`: the chosen above the others of its question (RankNet, Burges et al. 2005).
+    `listwise`: a softmax over the pairs of a question (ListNet, Cao et al. 2007). `mse`: the stars of a rating."""
+    tuning: TuningConfig = TuningConfig()
+    """Which of the encoder's weights are learned beside the head."""
+    is_frozen: bool = False
+    """Learn the head alone."""
+    head_rate: float = Field(default=1.0, gt=0)
+    """The head's learning rate over the others'."""
+    training: TrainingConfig = TrainingConfig(
+        max_epochs=2, learning_rate=1e-4, betas=(0.9, 0.999), weight_decay=0.01, warmup_epochs=0.1, validate_every=0, journal_steps=10
+    )
+    """The settings of the loop; `tokens` means nothing here."""
+    pairs: int = Field(default=32, ge=1)
+    """Pairs in a batch, about: questions stay whole."""
+    max_batch_tokens: int = Field(default=4096, ge=1)
+    """Tokens that the model reads at once; bounds memory, changes nothing else but last bits."""
+    examples: int | None = Field(default=None, ge=1)
+    """Learn from about so many labelled pairs, drawn by chance: a few-shot trial. Left out: from all."""
+
+
+class RelevanceTask:
+    """The loss of a batch of pairs; validation is what the caller measures."""
+
+    def __init__(self, encoder: CrossEncoder, tuning: Tuning, config: RelevanceConfig, *, validate: Callable[[], float] | None = None) -> None:
+        self.module: nn.Module = encoder.network
+        self._tuning, self._config, self._validate = tuning, config, validate
+
+    def prepare(self, *, device: torch.device, precision: Precision) -> None:
+        """Where batches go, and whether products are made in bfloat16."""
+        self._device, self._is_mixed = device, precision == "bfloat16"
+
+    def rates(self, progress: float) -> Mapping[str, float]:
+        """By layer; the head has its own."""
+        rates = dict(self._tuning.rates(self.module, progress))
+        if self._config.head_rate != 1.0:
+            rates |= {"head.weight": self._config.head_rate, "head.bias": self._config.head_rate}
+        return rates
+
+    def loss(self, batch: RelevanceBatch) -> Tensor:
+        """A scalar: the mean over pairs (`bce`, `mse`), over pairs of a chosen and another (`pairwise`), or over questions (`listwise`)."""
+        labels = torch.from_numpy(batch.labels).to(self._device)
+        figures = self._figures(batch)
+        match self._config.objective:
+            case "bce":
+                return nn.functional.binary_cross_entropy_with_logits(figures, labels)
+            case "mse":
+                return nn.functional.mse_loss(figures, labels)
+            case "pairwise":
+                return _pairwise(figures, labels, torch.from_numpy(batch.questions).to(self._device))
+            case "listwise":
+                return _listwise(figures, labels, torch.from_numpy(batch.questions).to(self._device))
+
+    def validate(self) -> float:
+        """What the caller measures."""
+        if self._validate is None:
+            raise ConfigError("there is nothing to validate on", hint="set validate_every to 0")
+        return self._validate()
+
+    def _figures(self, batch: RelevanceBatch) -> Tensor:
+        """(B,) in the order of the batch."""
+        parts = []
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._is_mixed):
+            for texts, types in batch.texts:
+                given = [torch.from_numpy(array).to(self._device) for array in (texts.ids, texts.mask, types)]
+                parts.append(self.module(*given).float())
+        order = torch.cat([torch.from_numpy(texts.rows) for texts, _ in batch.texts]).argsort().to(self._device)
+        return torch.cat(parts)[order]
+
+
+def tune_cross_encoder(
+    encoder: CrossEncoder,
+    examples: RelevanceExamples,
+    *,
+    config: RelevanceConfig,
+    run: Run,
+    validate: Callable[[], float] | None = None,
+) -> TrainingResult:
+    """Tune the encoder, in place. A rating head begins at the mean rating.
+
+    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights.
+    """
+    if config.examples is not None:
+        examples = examples.sample(config.examples, rng=run.rng())
+    batches = RelevanceBatches(
+        examples, encoder.pairs, pairs=config.pairs, pad_id=encoder.pad_id, max_batch_tokens=config.max_batch_tokens, seed=run.seed
+    )
+    if config.objective == "mse":
+        with torch.no_grad():
+            encoder.network.head.bias.fill_(float(examples.labels.mean()))
+    settings = {**config.model_dump(mode="json", exclude={"training"}), "encoder": encoder.fingerprint}
+    with torch.random.fork_rng():
+        torch.manual_seed(run.seed)
+        tuning = Tuning(encoder.network.model, config.tuning)
+        if config.is_frozen:
+            encoder.network.model.requires_grad_(False)
+        result = train(RelevanceTask(encoder, tuning, config, validate=validate), batches, config.training, run=run, settings=settings)
+    encoder.network.model = tuning.finished()
+    encoder.network.eval().requires_grad_(True)
+    return result
+
+
+def relevance_scores(encoder: CrossEncoder, examples: RelevanceExamples) -> FloatArray:
+    """(E,) what the encoder says of each pair; NaN where the candidate holds nothing to read."""
+    scores = np.full(len(examples), np.nan, np.float32)
+    edges = np.flatnonzero(np.diff(examples.questions, prepend=-1, append=-1)) if len(examples) else np.zeros(1, np.int64)
+    for start, end in pairwise(edges.tolist()):
+        candidates = [examples.candidates[row] for row in examples.candidate_rows[start:end]]
+        scores[start:end] = encoder.scores(examples.histories[examples.questions[start]], candidates)
+    return scores
+
+
+def tuning_report(encoder: CrossEncoder, examples: RelevanceExamples, *, objective: Objective) -> Mapping[str, object]:
+    """AUC, log loss and a classification report of choices; RMSE, AUC of the upper stars and the same report of ratings."""
+    scores = relevance_scores(encoder, examples)
+    is_read = ~np.isnan(scores)
+    report = ratings_report if objective == "mse" else relevance_report
+    return report(examples.labels[is_read], scores[is_read])
+
+
+def _pairwise(figures: Tensor, labels: Tensor, questions: Tensor) -> Tensor:
+    better = (labels[:, None] > labels[None, :]) & (questions[:, None] == questions[None, :])  # (B, B)
+    margins = (figures[:, None] - figures[None, :])[better]
+    return nn.functional.softplus(-margins).mean() if len(margins) else figures.sum() * 0.0
+
+
+def _listwise(figures: Tensor, labels: Tensor, questions: Tensor) -> Tensor:
+    """Cross-entropy of each question's labels, made shares, against the softmax of its figures; questions without a choice say nothing."""
+    asked, places = torch.unique(questions, return_inverse=True)
+    same = places[None, :] == torch.arange(len(asked), device=places.device)[:, None]  # (Q, B)
+    log_shares = torch.log_softmax(figures[None, :].expand(len(asked), -1).masked_fill(~same, float("-inf")), dim=1)
+    totals = (labels[None, :] * same).sum(1)  # (Q,)
+    told = -(labels[None, :] * log_shares.masked_fill(~same, 0.0)).sum(1) / totals.clamp(min=1e-9)
+    has_choice = totals > 0
+    return told[has_choice].mean() if bool(has_choice.any()) else figures.sum() * 0.0
