@@ -7,7 +7,9 @@ import typer
 
 from leanrec.cli.options import AsJson
 from leanrec.cli.printing import print_json, print_table
+from leanrec.cli.words import Generator
 from leanrec.data.profile import Band, Recency, Rhythm, Taste, UserProfile
+from leanrec.errors import ConfigError
 
 SHOWN_TASTES = 20
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -16,12 +18,21 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 def profile(
     model: Annotated[Path, typer.Argument(help="A folder that `leanrec fit` wrote.")],
     user: Annotated[list[str], typer.Option("--user", help="A user id; repeat for several.", show_default=False)],
+    words: Annotated[bool, typer.Option("--words", help="Sentences instead of tables; see `leanrec blurb` for generators.")] = False,
+    generator: Generator = "template",
     as_json: AsJson = False,
 ) -> None:
     """Say what users' histories tell of their tastes, with how sure that is."""
+    from leanrec.workflow.narrating import TEMPLATE, narrator, summaries
     from leanrec.workflow.profiling import profiles
 
+    if generator != TEMPLATE and not words:
+        raise ConfigError(f"--generator {generator} cannot take effect without --words", hint="add --words")
     found = profiles(model, user)
+    if words:
+        told = summaries(found, by=narrator(generator))
+        print_json([one.to_dict() for one in told]) if as_json else typer.echo("\n".join(one.text for one in told))
+        return
     if as_json:
         print_json([one.to_dict() for one in found])
         return

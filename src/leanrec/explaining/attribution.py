@@ -9,7 +9,7 @@ import numpy as np
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.ids import ItemId
 from leanrec.data.query import Query, Recommendations
-from leanrec.recommenders.protocol import CatalogueScores, FloatArray, GivesReasons, Recommender
+from leanrec.recommenders.protocol import CatalogueScores, FloatArray, GivesReasons, RanksByReading, ReadsText, Recommender
 
 BLOCK_QUERIES = 64
 """Questions asked of the recommender at once."""
@@ -69,8 +69,10 @@ class Evidence:
 def explain(recommender: Recommender, query: Query, item_id: ItemId) -> Evidence:
     """The influence of every history item on the score of `item_id`, by occlusion: the model answers again without each.
 
-    All appearances of an item are taken away together. Raises `UnknownIdError` for an item that the recommender does not know.
+    All appearances of an item are taken away together. Where a language model ranks, its retriever is asked, as in `with_reasons`. Raises
+    `UnknownIdError` for an item that the recommender does not know.
     """
+    recommender, query = _answering(recommender, query)
     removed = _distinct(query.history)
     scores = _scores_without(recommender, query, removed, [item_id])[:, 0]
     return _evidence(recommender, item_id, scores, removed)
@@ -80,12 +82,21 @@ def with_reasons(recommender: Recommender, query: Query, answer: Recommendations
     """The same answer with `reason` filled in words.
 
     The recommender's own words come first (a rule that fired); else the history item that weighs most, by occlusion; an answer from
-    popularity says so.
+    popularity says so. Where a language model puts another's candidates in order, the reasons are those by which they were found.
     """
+    recommender, query = _answering(recommender, query)
     own = _own_words(recommender, query, answer)
     open_ids = [item.item_id for item in answer.items if not own[item.item_id]]
     found = {**own, **_words_by_occlusion(recommender, query, open_ids, catalogue)}
     return replace(answer, items=tuple(replace(item, reason=found[item.item_id]) for item in answer.items))
+
+
+def _answering(recommender: Recommender, query: Query) -> tuple[Recommender, Query]:
+    """Who can be asked again and again, and what: reading anew without each item of a history would take seconds."""
+    if not isinstance(recommender, RanksByReading):
+        return recommender, query
+    found_by = recommender.retriever
+    return found_by, query if isinstance(found_by, ReadsText) and found_by.reads_text else replace(query, text=None)
 
 
 def _own_words(recommender: Recommender, query: Query, answer: Recommendations) -> dict[ItemId, str]:

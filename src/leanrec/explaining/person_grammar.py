@@ -63,8 +63,9 @@ def _tastes(record: FactRecord, kind: Kind) -> str:
 def _band(fact: Fact) -> list[str]:
     low, median, high = map(figure, fact.values)
     name = f"(?:the |your |their )?{literal(fact.name)}"
+    usually = "(?:(?:mostly|usually) (?:lies|is)|(?:is|lies) (?:mostly|usually))"
     middle = f"(?:, with {median} in the middle|, around {median})?"
-    return [f"{name} (?:mostly|usually) (?:lies|is) between {low} and {high}{middle}", f"{name}: mostly {low} to {high}{middle}"]
+    return [f"{name} {usually} between {low} and {high}{middle}", f"{name}: mostly {low} to {high}{middle}"]
 
 
 def _ago(days: int) -> str:
