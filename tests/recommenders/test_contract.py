@@ -26,6 +26,8 @@ GROUP = "leanrec.recommenders"
 SHORT: dict[str, dict[str, Any]] = {
     "cold-start": {"recommender": "cooccurrence"},
     "two-tower": {"encoder": {"width": 16}, "training": {"max_epochs": 3}},
+    "ensemble": {"recommender": "sequential", "config": {"encoder": {"width": 16}, "training": {"max_epochs": 2}}, "num_fits": 2},
+    "distilled": {"teacher": {"name": "cooccurrence"}, "questions": {"shortened": 0}, "encoder": {"width": 16}, "training": {"max_epochs": 2}},
     "fusion": {
         "members": [
             *({"name": name} for name in ("cooccurrence", "item-knn")),

@@ -1,6 +1,7 @@
 """NextItemTask: what the training loop is given to train: the loss of a batch of histories, and the quality on validation."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +25,16 @@ from leanrec.training.training_config import Precision
 
 LossFor = Callable[[Precision], Loss]
 """The loss, once it is known how its large products are made."""
+
+
+@runtime_checkable
+class HearsBatches(Protocol):
+    """A loss that is told of each batch before it is asked about it."""
+
+    def hear(self, batch: Batch) -> None:
+        """The batch that the next vectors and targets are of."""
+        ...
+
 
 BLOCK_QUERIES = 512
 """Validation users whose scores are held at once."""
@@ -51,6 +62,8 @@ class NextItemTask:
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the places of a batch, a scalar."""
+        if isinstance(self._loss, HearsBatches):
+            self._loss.hear(batch)
         vectors = self.module.item_vectors()  # (N, D)
         hidden = self.module(torch.from_numpy(batch.item_rows).to(self._device), vectors, batch.groups)  # (T, D)
         loss: Tensor = self._loss(hidden, vectors, torch.from_numpy(batch.targets).to(self._device))

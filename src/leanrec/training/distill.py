@@ -8,19 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leanrec.errors import ConfigError
+from leanrec.features.batches import Batch
 from leanrec.features.histories import FloatArray
 from leanrec.features.lessons import Lesson
 from leanrec.models.losses import Loss
 from leanrec.models.sampled_losses import cosine_sides
 from leanrec.training.distillation_config import DistillationConfig
-from leanrec.training.hooks import StepContext
 
 NUM_COMPARED = 1024
 """Items drawn in a step whose vectors are compared with the teacher's."""
 
 
 class TaughtLoss:
-    """A loss of next items, mixed with what the teacher says at the same places. It hears of each batch as a hook of the training.
+    """A loss of next items, mixed with what the teacher says at the same places; it is told of each batch before it is asked.
 
     The teacher's part of a place is belief_t, its shares over items p_t (they sum to 1). With kind `list` and a softmax as the loss of the log,
     the mixture of both is one softmax over the catalogue, -log softmax(z)[target] + belief_t (z[target] - sum_j p_tj z_j): the cross-entropy
@@ -43,19 +43,13 @@ class TaughtLoss:
         beliefs = np.full(len(lesson.is_guess), config.share, np.float32)
         if config.trust == "confident":
             beliefs *= lesson.confidence
-        self._beliefs = torch.from_numpy(np.where(lesson.is_guess, np.float32(1), beliefs))
+        self._beliefs = torch.from_numpy(np.where(lesson.is_guess, np.float32(1), beliefs) * lesson.shares.any(axis=1))
         self._is_guess = torch.from_numpy(lesson.is_guess)
         self._questions: Tensor | None = None
 
-    def before_step(self, context: StepContext) -> None:
-        """Hear which questions the batch holds."""
-        self._questions = self._question_at[torch.from_numpy(context.batch.places)]
-
-    def after_backward(self, context: StepContext) -> None:
-        """Nothing to do."""
-
-    def after_step(self, context: StepContext) -> None:
-        """Nothing to do."""
+    def hear(self, batch: Batch) -> None:
+        """Learn which questions the places of the next batch are."""
+        self._questions = self._question_at[torch.from_numpy(batch.places)]
 
     def to(self, device: torch.device) -> Self:
         """The lists stay in main memory; what a batch needs of them goes to the device."""
@@ -65,7 +59,7 @@ class TaughtLoss:
     def __call__(self, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """(T, D), (N, D), (T,) -> a scalar; the first places are those of the batch, in its order, and further ones are the log's alone."""
         questions = self._questions
-        assert questions is not None  # noqa: S101 - the recommender hands this to the run as a hook
+        assert questions is not None  # noqa: S101 - the task tells of each batch first
         total = self._loss(hidden, item_vectors, targets)
         sides = (hidden, item_vectors) if self._temperature is None else cosine_sides(hidden, item_vectors, self._temperature)
         taught = self._taught(sides[0][: len(questions)], sides[1], targets[: len(questions)], questions)
