@@ -308,9 +308,6 @@ PHRASINGS = (
     "This is {title}.",
     "It is from {year} and is tagged {tag}.",
     "Brand: {brand}. Price: {price}. Colour: {colour}.",
-)
-"""Sentences that the grammar was written for."""
-UNSEEN_PHRASINGS = (
     "{title} is a {category} product from {brand}, priced at {price}.",
     "Check out {title}, listed in the {category} category.",
     "{brand} brings you {title}, which you can find under {category} for {price}.",
@@ -327,7 +324,6 @@ UNSEEN_PHRASINGS = (
     "In {category}, {brand} offers {title} at {price}.",
     "It's a {colour} item in {category}.",
     "{title} has {pages} pages.",
-    "{title} by {brand} is available at {price}.",
     "Here's {title}, a {category} item in {colour}.",
     "{brand}'s {title} falls into the {category} category.",
     "Its colour is {colour} and its price is {price}.",
@@ -336,7 +332,34 @@ UNSEEN_PHRASINGS = (
     "If you are browsing {category}, here is {title} from {brand}.",
     "{title} sits in {category} and carries the tag {tag}.",
 )
-"""Sentences written down before the grammar was, and never used to widen it."""
+"""Sentences that the grammar was written for."""
+UNSEEN_PHRASINGS = (
+    "{title} is filed under {category}.",
+    "Take a look at {title}, a {category} item by {brand}.",
+    "{title} is priced at {price} and made by {brand}.",
+    "{brand} is the brand behind {title}.",
+    "At {price}, {title} is a {colour} item from {brand}.",
+    "The {colour} {title} costs {price}.",
+    "Find {title} in {category} for {price}.",
+    "{title} carries a price of {price}.",
+    "It was released in {year} and belongs to {category}.",
+    "{title} is a {year} release by {brand}.",
+    "Its brand is {brand}, its category is {category}.",
+    "This is {title} by {brand}, from {year}.",
+    "{title} is in {category} and in {colour}.",
+    "{title} - {category}, {colour}, {price}.",
+    "Here is an item from {brand}: {title}.",
+    "Tagged {tag}, {title} is listed under {category}.",
+    "See {title} in the {category} category.",
+    "{title} comes in {colour} for {price}.",
+    "By {brand}: {title}, listed under {category}.",
+    "The brand of this item is {brand}.",
+    "Category: {category}. Released in {year}.",
+    "{title} has the tag {tag} and a page count of {pages}.",
+    "Explore {title}, from {brand} in {year}.",
+    "{price} for {title} by {brand}.",
+)
+"""Sentences written down before the grammar had its last form, and never used to widen it."""
 
 
 def honest_texts(phrasings: Sequence[str]) -> list[tuple[FactRecord, str]]:

@@ -71,7 +71,7 @@ class Checker:
         return Verdict(text=whole, refusals=tuple(dict.fromkeys(refusals)))
 
     def _refusals(self, sentence: str) -> list[Refusal]:
-        if len(sentence) <= MAX_SENTENCE and self.grammar.accepts(re.sub(r"[.!]$", "", sentence), self.phrases):
+        if len(sentence) <= MAX_SENTENCE and self.grammar.accepts(re.sub(r"[.!;]$", "", sentence), self.phrases):
             return []
         connecting = self.grammar.words.union(*(connecting_words(phrase.pattern.pattern) for phrase in self.phrases))
         return objections(sentence, self.known, connecting=connecting)
@@ -97,11 +97,11 @@ def _form(text: str) -> list[Refusal]:
 
 
 def _sentences(line: str) -> list[str]:
-    """A line cut after full stops that stand outside of quotation marks."""
+    """A line cut after full stops and semicolons that stand outside of quotation marks."""
     found, start, is_quoted = [], 0, False
     for place, letter in enumerate(line):
         is_quoted ^= letter == '"'
-        if letter in ".!?" and not is_quoted and (place + 1 == len(line) or line[place + 1] == " "):
+        if letter in ".!?;" and not is_quoted and (place + 1 == len(line) or line[place + 1] == " "):
             found.append(line[start : place + 1].strip())
             start = place + 1
     return [sentence for sentence in (*found, line[start:].strip()) if sentence]

@@ -25,6 +25,7 @@ _PHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
 _MONEY = re.compile(r"[$€£¥₹]|\d\s?%|\b(?:usd|eur|gbp|dollars?|euros?|pounds?|cents?)\b", re.IGNORECASE)
 _PLAIN = re.compile(r"(?:[^\W_]|[ '&/+,().:-])+")
 _SENTENCE = re.compile(r"[.!?;]\s|[!?;]|:\s.*:\s")
+_ENDING = re.compile(r"[.!?;:]$")
 _ABBREVIATION = re.compile(r"\b(?:[^\W\d_]\.)+(?=\s)|\b(?:dr|mr|mrs|ms|st|no|co|vol|jr|sr)\.", re.IGNORECASE)
 _AMOUNT = re.compile(r"(?P<before>[$€£¥₹]|[A-Z]{3})?\s?(?P<amount>\d[\d.,]{0,11})\s?(?P<after>[$€£¥₹]|[A-Z]{3})?")
 
@@ -149,7 +150,8 @@ def _is_plain(text: str) -> bool:
     words = [word for word in re.split(r"[^\w']+", skeleton(text)) if word]
     is_short = 0 < len(text.split()) <= MAX_PLAIN_WORDS
     is_calm = not any(stem(word) in LOUD_WORDS or word in LOUD_WORDS or word in CLAUSE_WORDS for word in words)
-    return is_short and is_calm and _PLAIN.fullmatch(text) is not None and not _SENTENCE.search(text) and not _MONEY.search(text)
+    is_one_name = _PLAIN.fullmatch(text) is not None and not any(pattern.search(text) for pattern in (_SENTENCE, _ENDING, _MONEY))
+    return is_short and is_calm and is_one_name
 
 
 def _amount(text: str) -> float | None:

@@ -42,8 +42,8 @@ def item_phrases(record: FactRecord) -> list[Phrase]:
     kinds = [fact for fact in record.of("category") if fact.name in KIND_NAMES]
     makers = record.of("maker")
     forms = {
-        NAME: one_of(said(form) for form in (record.name, short_name(record.name)) if form is not None) if record.name is not None else "",
-        OWNER: "" if not makers else f"{one_of(said(value) for fact in makers for value in fact.values)}'s",
+        NAME: _names(record),
+        OWNER: f"{_list_of([fact for fact in makers if 'by' in MAKER_VERBS[fact.name]], said)}'s" if makers else "",
         CATEGORIES: _list_of(record.of("category"), counted),
         KINDS: _list_of(kinds, counted),
         BRANDS: _list_of([fact for fact in makers if "from" in MAKER_VERBS[fact.name]], said),
@@ -55,7 +55,7 @@ def item_phrases(record: FactRecord) -> list[Phrase]:
         TAGS: _list_of(record.of("tag"), said),
         EVIDENCE: one_of(said(value) for fact in record.of("evidence") for value in fact.values) if record.of("evidence") else "",
         FIELD: listed(one_of(form for fact in record.of("field") for form in _field_phrases(fact))),
-        TOLD: listed(one_of(form for fact in record.facts if fact.kind != "evidence" for form in _told(fact))),
+        TOLD: listed(one_of(form for fact in record.facts if fact.kind != "evidence" for form in _told(fact, name=_names(record)))),
     }
     return [Phrase.of(mark, form) for mark, form in forms.items() if form]
 
@@ -83,15 +83,17 @@ def _item_grammar() -> Grammar:
     thing = f"an? (?:(?:{COLOURS} )?{noun}|{COLOURS} {item}){mods}"
     title = f"(?:{OWNER} )?{NAME}(?: \\({YEAR}\\))?"
     name, apart = f"{title}(?: {mod}){{0,2}}", f"(?:, |: ){thing}"
-    subject = f"(?:{name}|it|this(?: (?:{item}|{KINDS}|{CATEGORIES} {item}))?|the {item})"
+    subject = f"(?:{name}|it|this|(?:this (?:{item}|{KINDS}|{CATEGORIES} {item})|the {item})(?: {mod}){{0,2}})"
     predicate = one_of(
         [
             f"is {thing}",
             f"is {mod}",
+            f"was {DATED}",
             f"(?:is (?:listed|filed|found|shelved|placed|sorted)|can be found|stands|sits|falls) {place}",
+            f"falls into (?:the |our )?{CATEGORIES}(?: {section})?",
             f"belongs to (?:the |our )?{CATEGORIES}(?: {section})?",
-            f"comes from {BRANDS}",
-            f"dates from {YEAR}",
+            f"comes {MAKER}",
+            f"dates {DATED}",
             f"(?:costs|is priced at|sells for|is listed at|has a price of) {PRICE}",
             f"(?:is|comes in|has the colou?r|is shown in) {COLOURS}",
             f"(?:is tagged(?: as| with)?|has the tags?|carries the tags?) {TAGS}",
@@ -99,13 +101,19 @@ def _item_grammar() -> Grammar:
             f"(?:is|was) {for_you} {because}",
         ]
     )
+    look = "(?:(?:this|here) is|here's|meet|discover|introducing|explore|see|(?:take|have) a look at|look at|check out)"
+    browsing = f"(?:if you (?:are browsing|browse|like|look for) {CATEGORIES}, )?"
+    shows = f"{BRANDS} (?:brings you|presents|offers) {name}"
     predicates = f"{predicate}(?:(?:, and|, which| which| and|,) (?:it )?{predicate}|(?:,| and|, and) {mod}){{0,6}}"
     return Grammar.of(
         one_of(
             [
-                f"{subject}(?:{apart},)?(?:, which|, that)? {predicates}",
+                f"(?:with (?:a price of {PRICE}|{FIELD}), )?{subject}(?:{apart},|, {mod},)?(?:, which|, that)? {predicates}",
                 f"{name}(?:{apart})?",
-                f"(?:(?:this|here) is|here's|meet|discover|introducing|explore|see|(?:take|have) a look at|look at) {name}(?:{apart})?",
+                f"{browsing}{look} {name}(?:(?:{apart}|, {mod})(?:,? and {mod})?)?",
+                f"(?:in {CATEGORIES}, )?{shows}(?:{apart}|, (?:which|that) you (?:can|will) find {place}{mods})?",
+                f"looking for something in {CATEGORIES}\\?",
+                f"{thing}: {name}",
                 f"(?:(?:it|this) is |it's )?{thing}",
                 f"(?:you (?:can |will |may )?|you'll )?find (?:it|this {item}|{title}) {place}{mods}",
                 f"(?:(?:it is|it's|it was) )?{for_you} {because}",
@@ -125,11 +133,16 @@ def _list_of(facts: tuple[Fact, ...] | list[Fact], form: _Form) -> str:
     return listed(one_of(form(value) for fact in facts for value in fact.values)) if facts else ""
 
 
-def _told(fact: Fact) -> list[str]:
-    """A fact with its name: `its price is $12`, `Brand: Acme`, `waterproof: no`."""
-    name = literal(fact.name)
-    singular, values = f"{name[:-1]}s?" if name.endswith("s") else name, _values(fact)
-    return [f"(?:(?:its|the) )?{singular}: {values}", f"(?:its|the) {singular} (?:is|are) {values}"]
+def _names(record: FactRecord) -> str:
+    return one_of(said(form) for form in (record.name, short_name(record.name)) if form is not None) if record.name is not None else ""
+
+
+def _told(fact: Fact, *, name: str) -> list[str]:
+    """A fact with its name: `its price is $12`, `the price of this item is $12`, `Brand: Acme`, `waterproof: no`."""
+    told, values = literal(fact.name), _values(fact)
+    singular = f"{told[:-3]}(?:y|ies)" if told.endswith("ies") else f"{told[:-1]}s?" if told.endswith("s") else told
+    whose = f"(?: of (?:this (?:item|product)|{name or 'it'}))?"
+    return [f"(?:(?:its|the) )?{singular}: {values}", f"(?:its|the) {singular}{whose} (?:is|are) {values}"]
 
 
 def _values(fact: Fact) -> str:

@@ -9,7 +9,6 @@ from typing import Literal
 from leanrec.explaining.fact_values import holds_address, holds_phone, is_suspect
 from leanrec.explaining.facts import FactRecord
 from leanrec.explaining.loud_words import LOUD_WORDS, stem
-from leanrec.explaining.wording import price_words
 
 Rule = Literal["form", "letters", "address", "instruction", "number", "denial", "praise", "promise", "name", "word", "arrangement"]
 
@@ -17,6 +16,7 @@ _DENIED = "not no non without never nothing none nobody cannot neither nor lacks
 _PROMISED = "i i'm i'll we we'll our us my me promise guarantee guaranteed guarantees will shall refund ensure ensures"
 _COUNTED = "one two three four five six seven eight nine ten eleven twelve dozen twenty thirty forty fifty hundred thousand million half double twice"
 _DENIALS, _PROMISES, _NUMBER_WORDS = (frozenset(words.split()) for words in (_DENIED, _PROMISED, _COUNTED))
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 _PLAIN = frozenset({"its", "the", "is", "are", "a", "an"})
 
 
@@ -41,10 +41,10 @@ class Known:
         """From names and values alike; what a suspect title says is not known."""
         named = [] if record.name is None or record.is_name_suspect else [record.name.text]
         texts = [*named, *(fact.name for fact in record.facts), *(value.text for fact in record.facts for value in fact.values)]
-        amounts = [price_words(value) for fact in record.of("price") for value in fact.values]
+        amounts = [_SIGNS.get(value.unit, value.unit) + value.text for fact in record.of("price") for value in fact.values]
         return cls(
             words=frozenset(stem(word) for text in texts for word in _words(text)),
-            figures=frozenset(figure for text in (*texts, *amounts) for figure in _figures(text)),
+            figures=frozenset(figure for text in (*texts, *amounts) for figure in map(_plain_figure, _figures(text))),
         )
 
 
@@ -67,7 +67,7 @@ def _whole(sentence: str) -> Iterator[Refusal]:
 
 def _odd_figures(sentence: str, known: Known) -> Iterator[Refusal]:
     for figure in _figures(sentence):
-        if figure not in known.figures:
+        if _plain_figure(figure) not in known.figures:
             yield Refusal(rule="number", found=figure, reason=f"the number {figure} is not in the record")
 
 
@@ -94,6 +94,12 @@ def _odd_words(sentence: str, known: Known, connecting: frozenset[str]) -> Itera
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text)
+
+
+def _plain_figure(figure: str) -> str:
+    """Without signs for thousands and zeros at the end: `$1,234.50` and `$1234.5` are one figure."""
+    bare = figure.replace(",", "")
+    return re.sub(r"(\.\d*?)0+(?!\d)", r"\1", bare).rstrip(".")
 
 
 def _figures(text: str) -> list[str]:

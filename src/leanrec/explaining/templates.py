@@ -6,6 +6,8 @@ from leanrec.explaining.item_grammar import NOTHING_KNOWN as NO_ITEM
 from leanrec.explaining.person_grammar import NOTHING_KNOWN as NO_PERSON
 from leanrec.explaining.wording import joined, price_words
 
+_LINKS = frozenset({"from", "for", "with", "without", "of", "to", "in", "on", "by", "at", "until"})
+"""Last words of names that no sentence reads well with: `free from`."""
 MAX_TOLD = 6
 """Fields that are told at the end, of those that have no form of their own."""
 
@@ -46,7 +48,7 @@ def _offer(record: FactRecord) -> str:
 
 
 def _field(fact: Fact) -> str:
-    if any(value.text.lower() in YES_NO for value in fact.values):
+    if any(value.text.lower() in YES_NO for value in fact.values) or fact.name.split()[-1] in _LINKS:
         return f"{fact.name.capitalize()}: {_all(fact)}."
     return f"Its {fact.name} {'is' if len(fact.values) == 1 and not fact.name.endswith('s') else 'are'} {_all(fact)}."
 
