@@ -1,1 +1,1 @@
-"""Why an item was recommended, computed from the model that recommended it."""
+"""Why an item was recommended, and words for people that say nothing their record does not hold."""
