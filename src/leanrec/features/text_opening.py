@@ -15,6 +15,8 @@ from leanrec.features.static_text import StaticTextEncoder
 from leanrec.features.text_encoder import TextEncoder
 
 _OPENERS: dict[str, Callable[[Path], TextEncoder]] = {OnnxTextEncoder.kind: OnnxTextEncoder.load, StaticTextEncoder.kind: StaticTextEncoder.load}
+LANGUAGE_MODEL_FILE = "config.json"
+"""In a folder with a manifest it marks a language model that leanrec pre-trained: torch reads it, and an encoder can be made of it."""
 _TABLE_NAME = "wordllama"
 _MAKE = "make one: leanrec encoder {source} --to FOLDER, then name FOLDER"
 
@@ -46,7 +48,8 @@ def resolve_text_encoder(name: str) -> TextEncoder:
 def has_text_encoder(name: str) -> bool:
     """Whether `resolve_text_encoder` would find something of that name."""
     model = packaged_model(name)
-    return (Path(name) / MANIFEST_FILE).is_file() or (model is not None and model.package == _TABLE_NAME and is_at_hand(name))
+    is_saved = (Path(name) / MANIFEST_FILE).is_file() and not (Path(name) / LANGUAGE_MODEL_FILE).is_file()
+    return is_saved or (model is not None and model.package == _TABLE_NAME and is_at_hand(name))
 
 
 def _word_llama(name: str) -> StaticTextEncoder:

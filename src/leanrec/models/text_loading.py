@@ -43,6 +43,11 @@ def load_decoder(source: str, *, dtype: torch.dtype = torch.float32) -> LoadedMo
     return _found(source, dtype=dtype, door="AutoModelForCausalLM")
 
 
+def load_masked(source: str, *, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    """As `load_model`, with the head that fills in hidden words; raises `ConfigError` also when the file holds no such head."""
+    return _found(source, dtype=dtype, door="AutoModelForMaskedLM")
+
+
 def _found(source: str, **options: Any) -> LoadedModel:  # Any: how to read; see `_loaded`
     path = Path(source).expanduser()
     if path.is_dir():
