@@ -10,6 +10,7 @@ from leanrec.cli.encoders import encoder
 from leanrec.cli.features import features
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
+from leanrec.cli.pretraining import pretrain
 from leanrec.cli.profiles import profile
 from leanrec.cli.serving import keys, models, serve
 from leanrec.cli.words import blurb
@@ -37,7 +38,7 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
