@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-cold bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -65,7 +65,7 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-cold bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
+bench: bench-ingest bench-cold bench-language bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -89,6 +89,9 @@ bench-training-speed: setup
 
 bench-cold: setup $(WHEELS)/.ready
 	@$(BIN)/python benchmarks/cold.py $(ARGS)
+
+bench-language: setup $(WHEELS)/.models-ready
+	@$(BIN)/python benchmarks/language.py $(ARGS)
 
 bench-sentiment: setup $(WHEELS)/.models-ready
 	@LEANREC_WHEELS=$(CURDIR)/$(WHEELS) $(BIN)/python benchmarks/sentiment.py --wheels $(WHEELS) $(ARGS)
