@@ -84,7 +84,7 @@ CASES = (
     Case(
         name="smollm2-beauty",
         source="smollm2",
-        corpus={"max_documents": 2400, "held_out": 0.1},
+        corpus={"max_documents": 1600, "held_out": 0.1},
         config={
             "objective": "causal",
             "tuning": {"adapter": {"kind": "lora", "rank": 8}},

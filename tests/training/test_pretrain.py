@@ -17,11 +17,13 @@ from tests.training.readers import config_of, save_decoder, save_encoder, shop_c
 from transformers import AutoModel, AutoModelForCausalLM
 
 from leanrec.artifact import Artifact
+from leanrec.config import Budget
 from leanrec.errors import ArtifactError, ConfigError, DataError
 from leanrec.features.corpus import CorpusConfig, make_corpus
 from leanrec.models.adapters import AdapterConfig
 from leanrec.models.text_loading import load_decoder, load_model
 from leanrec.training.language_tuning import TuningConfig
+from leanrec.training.loop import TrainingResult, train
 from leanrec.training.pretrain import PretrainResult, pretrain
 from leanrec.training.pretrain_config import PretrainConfig
 from leanrec.training.run import Run
@@ -132,6 +134,20 @@ def test_lower_layers_learn_slower_and_the_head_fastest(encoder: Path, tmp_path:
     assert shares["embeddings.word_embeddings.weight"] == pytest.approx(0.005, rel=0.2)
     assert np.array_equal(slow.before.sums, slow.untouched.sums)
     assert "control_steps" not in slow.figures
+
+
+def test_control_and_reading_share_the_minutes(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: list[float | None] = []
+
+    def spied(*given: Any, run: Run, **options: Any) -> TrainingResult:
+        allowed.append(run.budget.minutes)
+        return train(*given, run=run, **options)
+
+    monkeypatch.setattr("leanrec.training.pretrain.train", spied)
+    config = config_of(training={"max_epochs": 100_000, "validate_every": 0})
+    result = pretrain(str(encoder), shop_corpus(), config, to=tmp_path / "model", run=Run(budget=Budget(minutes=0.02)))
+    assert allowed == [0.01, 0.01]
+    assert result.figures["stopped_because"] == result.figures["control_stopped_because"] == "budget"
 
 
 @pytest.mark.parametrize("killed", ["control", "reading"])

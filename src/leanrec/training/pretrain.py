@@ -4,7 +4,7 @@ import copy
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,12 @@ def _read(reader: Reader, corpus: Corpus, made_of: MadeOf, *, to: Path, run: Run
         held_out=reader.held_out(tokens["valid"]),
         memory_bytes=reader.step_bytes(batches.most_tokens),
     )
-    learn = partial(_trained, batches=batches, reader=reader, run=run, test=test, made_of=made_of)
+    has_control = reader.has_new_head and reader.config.control
+    learn = partial(_trained, batches=batches, reader=reader, run=_with_share(run, 2 if has_control else 1), test=test, made_of=made_of)
     untouched = _arrays("untouched", _loss(make_task(), test, reader=reader, run=run))
     before = {f"before/{name.partition('/')[2]}": array for name, array in untouched.items()}
     figures: dict[str, Any] = {}
-    if reader.has_new_head and reader.config.control:
+    if has_control:
         control = kept_part(_place(run, CONTROL), made_of, lambda: _controlled(make_task, learn, reader))
         before, figures = _arrays("before", _loss_of(control)), {f"control_{name}": value for name, value in control.figures.items()}
     reading = kept_part(_place(run, READING), made_of, lambda: learn(make_task(rates=reader.rates), name="reading"))
@@ -134,6 +135,12 @@ def _loss(task: PretrainTask, batches: list[TextBatch], *, reader: Reader, run: 
         task.module.to(device)
         task.prepare(device=device, precision=resolve_precision(reader.config.training, device))
         return task.held_out_loss(batches)
+
+
+def _with_share(run: Run, num_trainings: int) -> Run:
+    """The run with its minutes shared evenly, so that all trainings together keep to them."""
+    minutes = run.budget.minutes
+    return run if minutes is None else replace(run, budget=run.budget.model_copy(update={"minutes": minutes / num_trainings}))
 
 
 def _put_weights(reader: Reader, part: Part) -> None:
