@@ -38,6 +38,6 @@ class LlamaGenerator:
         except ImportError:
             raise MissingExtraError("llama.cpp needs llama-cpp-python", hint="pip install 'leanrec[llama]'") from None
         try:
-            return Llama(model_path=str(self.path), n_ctx=CONTEXT_TOKENS, n_threads=self.num_threads, verbose=False)
+            return Llama(model_path=str(self.path), n_ctx=CONTEXT_TOKENS, n_threads=self.num_threads, n_threads_batch=self.num_threads, verbose=False)
         except (ValueError, RuntimeError, OSError) as error:
             raise ConfigError(f"llama.cpp cannot read {self.path.name}: {error}", hint="give a whole GGUF file of a model that chats") from None
