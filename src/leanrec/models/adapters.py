@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,13 +122,13 @@ class AdaptedModel:
         named = dict(self.model.named_parameters())
         return {_without_name(path, name): named[path].detach() for path in self._own_names(name)}
 
-    def save(self, name: str, folder: Path, *, beside: dict[str, Tensor] | None = None, parents: Sequence[str] = ()) -> None:
-        """Write the adapter alone, with what was trained `beside` it (a head); whole or not at all."""
+    def save(self, name: str, folder: Path, *, beside: dict[str, Tensor] | None = None, settings: Mapping[str, Any] | None = None) -> None:
+        """Write the adapter alone, with what was trained `beside` it (a head) and `settings` of its use; whole or not at all."""
         tensors = self.weights(name) | {f"beside/{key}": tensor.detach() for key, tensor in (beside or {}).items()}
         with writing_folder(folder) as draft:
             save_file({key: tensor.float().cpu().contiguous() for key, tensor in tensors.items()}, draft / WEIGHTS_FILE)
-            config = {"adapter": self.configs[name].model_dump(mode="json"), "base": self.base}
-            save_into(draft, Manifest(kind=ADAPTER_KIND, config=config, parents=(self.base, *parents)))
+            config = {"adapter": self.configs[name].model_dump(mode="json"), "base": self.base, "settings": dict(settings or {})}
+            save_into(draft, Manifest(kind=ADAPTER_KIND, config=config, parents=(self.base,)))
 
     def load(self, name: str, folder: Path) -> dict[str, Tensor]:
         """Add what `save` wrote and put it to work; gives back what was saved beside it.

@@ -33,7 +33,8 @@ class CausalTuningConfig(Config):
     pairs: int = Field(default=8, ge=1)
     """Histories in a batch, each with what was chosen next."""
     max_batch_tokens: int = Field(default=1024, ge=1)
-    """Tokens that the model reads at once; bounds memory, changes nothing else but last bits."""
+    """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
+    `tuning.checkpoint_gradients` bound it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,10 +133,12 @@ def tune_decoder(
     config: CausalTuningConfig,
     run: Run,
     validate: Callable[[], float] | None = None,
+    keep: Callable[[Tuning], None] | None = None,
 ) -> TrainingResult:
     """Tune the scorer's decoder, in place, on what was `chosen` after each of the `histories`, both in words.
 
-    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights.
+    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights;
+    `keep` is called before, with what holds them.
     """
     batches = PromptBatches(scorer, histories, chosen, config=config, seed=run.seed)
     settings = {**config.model_dump(mode="json", exclude={"training"}), "scorer": scorer.fingerprint}
@@ -143,6 +146,8 @@ def tune_decoder(
         torch.manual_seed(run.seed)
         tuning = Tuning(scorer.network.model, config.tuning)
         result = train(CausalTask(scorer, tuning, validate=validate), batches, config.training, run=run, settings=settings)
+    if keep is not None:
+        keep(tuning)
     scorer.network.model = tuning.finished()
     scorer.network.eval()
     return result

@@ -41,7 +41,8 @@ class ContrastiveConfig(Config):
     max_tokens: int = Field(default=64, ge=3)
     """Tokens read of an item's text while tuning."""
     max_batch_tokens: int = Field(default=2048, ge=1)
-    """Tokens that the model reads at once; bounds memory, changes nothing else but last bits."""
+    """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
+    `tuning.checkpoint_gradients` bound it."""
 
 
 class ContrastiveTask:
@@ -95,10 +96,12 @@ def tune_encoder(
     config: ContrastiveConfig,
     run: Run,
     validate: Callable[[], float] | None = None,
+    keep: Callable[[Tuning], None] | None = None,
 ) -> TrainingResult:
     """Tune the encoder, in place, on what users chose one after the other; `texts` of the items, by row.
 
-    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights.
+    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights;
+    `keep` is called before, with what holds them.
     """
     tokens = TextTokenizer(encoder.tokenizer.content, max_tokens=min(config.max_tokens, encoder.max_tokens)).read(texts)
     batches = HistoryPairs(
@@ -117,5 +120,7 @@ def tune_encoder(
         tuning = Tuning(encoder.network.model, config.tuning)
         task = ContrastiveTask(encoder.network, tuning, config, validate=validate)
         result = train(task, batches, config.training, run=run, settings=settings)
+    if keep is not None:
+        keep(tuning)
     encoder.replace_model(tuning.finished())
     return result

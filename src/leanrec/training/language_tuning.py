@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from leanrec.config import Config
 from leanrec.errors import ConfigError
@@ -68,6 +69,12 @@ class Tuning:
         if self.config.checkpoint_gradients:
             getattr(self.model, "activation_checkpointing_disable", self.model.gradient_checkpointing_disable)()
         return self.adapted.folded() if self.adapted is not None else self.model
+
+    def save_adapter(self, folder: Path, *, beside: dict[str, Tensor] | None = None, settings: Mapping[str, Any] | None = None) -> None:
+        """What was learned alone, as `AdaptedModel.save`; raises `ConfigError` when the model's own weights were."""
+        if self.adapted is None:
+            raise ConfigError("the model's own weights were learned: there is no adapter to save", hint="set tuning.adapter.kind to lora")
+        self.adapted.save(ADAPTER, folder, beside=beside, settings=settings)
 
     def _is_learned(self, name: str) -> bool:
         if self.adapted is None:

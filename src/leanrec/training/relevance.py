@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from leanrec.config import Config
 from leanrec.data.tokens import FloatArray
 from leanrec.errors import ConfigError
+from leanrec.features.language_scorer import LanguageScorer
 from leanrec.features.relevance_examples import RelevanceBatch, RelevanceBatches, RelevanceExamples
 from leanrec.metrics.relevance import ratings_report, relevance_report
 from leanrec.models.cross_encoder import CrossEncoder
+from leanrec.training.example_selection import SelectionConfig, selected
 from leanrec.training.language_tuning import Tuning, TuningConfig
 from leanrec.training.loop import train
 from leanrec.training.progress import TrainingResult
@@ -43,9 +45,12 @@ class RelevanceConfig(Config):
     pairs: int = Field(default=32, ge=1)
     """Pairs in a batch, about: questions stay whole."""
     max_batch_tokens: int = Field(default=4096, ge=1)
-    """Tokens that the model reads at once; bounds memory, changes nothing else but last bits."""
+    """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
+    `tuning.checkpoint_gradients` bound it."""
     examples: int | None = Field(default=None, ge=1)
     """Learn from about so many labelled pairs, drawn by chance: a few-shot trial. Left out: from all."""
+    select: SelectionConfig | None = None
+    """Learn from the part of the questions that is worth most. Left out: from all."""
 
 
 class RelevanceTask:
@@ -104,13 +109,17 @@ def tune_cross_encoder(
     config: RelevanceConfig,
     run: Run,
     validate: Callable[[], float] | None = None,
+    keep: Callable[[Tuning], None] | None = None,
 ) -> TrainingResult:
     """Tune the encoder, in place. A rating head begins at the mean rating.
 
-    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights.
+    With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights;
+    `keep` is called before, with what holds them.
     """
     if config.examples is not None:
         examples = examples.sample(config.examples, rng=run.rng())
+    if config.select is not None:
+        examples = selected(encoder, examples, config.select, is_rating=config.objective == "mse", run=run)
     batches = RelevanceBatches(
         examples, encoder.pairs, pairs=config.pairs, pad_id=encoder.pad_id, max_batch_tokens=config.max_batch_tokens, seed=run.seed
     )
@@ -124,12 +133,14 @@ def tune_cross_encoder(
         if config.is_frozen:
             encoder.network.model.requires_grad_(False)
         result = train(RelevanceTask(encoder, tuning, config, validate=validate), batches, config.training, run=run, settings=settings)
+    if keep is not None:
+        keep(tuning)
     encoder.network.model = tuning.finished()
     encoder.network.eval().requires_grad_(True)
     return result
 
 
-def relevance_scores(encoder: CrossEncoder, examples: RelevanceExamples) -> FloatArray:
+def relevance_scores(encoder: LanguageScorer, examples: RelevanceExamples) -> FloatArray:
     """(E,) what the encoder says of each pair; NaN where the candidate holds nothing to read."""
     scores = np.full(len(examples), np.nan, np.float32)
     edges = np.flatnonzero(np.diff(examples.questions, prepend=-1, append=-1)) if len(examples) else np.zeros(1, np.int64)
@@ -139,7 +150,7 @@ def relevance_scores(encoder: CrossEncoder, examples: RelevanceExamples) -> Floa
     return scores
 
 
-def tuning_report(encoder: CrossEncoder, examples: RelevanceExamples, *, objective: Objective) -> Mapping[str, object]:
+def tuning_report(encoder: LanguageScorer, examples: RelevanceExamples, *, objective: Objective) -> Mapping[str, object]:
     """AUC, log loss and a classification report of choices; RMSE, AUC of the upper stars and the same report of ratings."""
     scores = relevance_scores(encoder, examples)
     is_read = ~np.isnan(scores)
