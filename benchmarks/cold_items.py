@@ -148,6 +148,8 @@ def measure(name: str, seed: int, recipe: str) -> None:
     if recipe in BASES:
         fitted.save(folder)
     for other in _beside(recipe):
+        if _place(name, seed, other).is_file():
+            continue
         beforehand = _tuning_seconds(BESIDE[other][1], world)
         grown = spend(lambda other=other: _cold_start(world, fitted, BESIDE[other][1]))
         _keep(world, name, seed, other, grown.result, cpu_seconds=cpu_seconds + beforehand + grown.cost.fit_cpu_seconds)

@@ -3,7 +3,10 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
+import blurbs
+import distillation
 import language_cost
+import language_pretraining
 import language_ranking
 import language_ratings
 from baselines import calibration_rows
@@ -11,9 +14,12 @@ from datasets import RESULTS, require_datasets
 from rows import BenchmarkRow, write_rows
 
 PARTS: Mapping[str, tuple[Callable[[], None], Callable[[], Sequence[BenchmarkRow]]]] = {
+    "pretraining": (language_pretraining.fill, language_pretraining.rows),
     "ranking": (language_ranking.fill, language_ranking.rows),
     "ratings": (language_ratings.fill, language_ratings.rows),
     "cost": (language_cost.fill, language_cost.rows),
+    "distillation": (distillation.fill, distillation.rows),
+    "blurbs": (lambda: None, blurbs.rows),
 }
 """Each fills what its cache lacks, and makes rows of it."""
 

@@ -27,7 +27,7 @@ from leanrec.training.run import Run
 CACHE = ROOT / ".cache" / "language"
 DATASET = "amazon14-beauty"
 CANDIDATES, HISTORY_ITEMS = 20, 5
-NUM_TEST, NUM_WEIGHT = 3000, 1500
+NUM_TEST, NUM_WEIGHT = 2000, 1000
 NUM_SAMPLED = 500
 """The first of the test users: a sample of its own, which every ranker reads."""
 NEGATIVES = 3

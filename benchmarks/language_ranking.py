@@ -30,14 +30,16 @@ from leanrec.training.run import Run
 from rows import BenchmarkRow
 
 KEPT = CACHE / "ranking"
+PRETRAINED = CACHE / "pretrained" / "minilm-beauty"
+"""What `language_pretraining.py` wrote."""
 MAX_TOKENS = 128
 NUM_TIMED = 20
 RARE = 10
 """Items with fewer training events are the tail."""
 FEW = (16, 64, 256)
-CAUSAL_QUESTIONS = 1500
+CAUSAL_QUESTIONS = 1000
 """Test users of the decoders: each answer takes half a second."""
-LESSONS, DECODER_LESSONS = 2000, 1600
+LESSONS, DECODER_LESSONS = 1000, 800
 """Questions that a cross-encoder learns from, and choices that a decoder does."""
 
 
@@ -120,7 +122,7 @@ def _tuned(case: Case, given: Asked, *, seed: int) -> LanguageScorer:
     from leanrec.training.relevance import RelevanceConfig, tune_cross_encoder
 
     run = Run(seed=seed, folder=KEPT / f"{_place(case, seed).stem}-run")
-    base = str(CACHE / "pretrained") if case.base == "pretrained" else case.base
+    base = str(PRETRAINED) if case.base == "pretrained" else case.base
     if case.is_decoder:
         scorer = CausalScorer.open(base, config=CausalConfig(max_tokens=256, max_candidate_tokens=32, unconditional=1.0))
         if case.learns == "lora":

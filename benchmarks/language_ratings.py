@@ -39,7 +39,7 @@ from sentiment_ranking import INSTRUMENTS, reviewed_instruments
 
 KEPT = CACHE / "ratings"
 SEEDS = 3
-NUM_TRAIN, NUM_TEST = 2500, 1500
+NUM_TRAIN, NUM_TEST = 1200, 1000
 """Pairs that the head learns from, and is asked about."""
 MAX_TOKENS = 96
 OPINIONS = 3
