@@ -79,7 +79,7 @@ def hear(text: str, *, not_meant: Collection[str], model: ServedModel, blocked: 
     found = np.zeros(len(blocked), np.float32) if model.reads_text or not said.left else model.words().scores(said.left)
     most = float(found[~blocked].max(initial=0.0))
     lift += found * np.float32(config.words / most if most else 0.0)
-    reader = model.opened.kind if model.reads_text else WORDS if most else ""
+    reader = model.source if model.reads_text else WORDS if most else ""
     understood = Understood(
         text=said.text,
         filters=kept,

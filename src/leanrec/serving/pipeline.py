@@ -16,6 +16,7 @@ from leanrec.serving.filtering import Filter, FilterConfig
 from leanrec.serving.hearing import HearConfig
 from leanrec.serving.messages import StageReport
 from leanrec.serving.ranking import Fuse, FuseConfig, Rank, RankConfig
+from leanrec.serving.reading import LANGUAGE, LanguageConfig, Read
 from leanrec.serving.reasoning import Explain, ExplainConfig
 from leanrec.serving.retrieving import Retrieve, RetrieveConfig
 from leanrec.serving.stage import Candidates, Question, Stage
@@ -34,6 +35,8 @@ class PipelineConfig(Config):
     """How many go on."""
     fuse: FuseConfig = FuseConfig()
     """How sources become one list."""
+    language: LanguageConfig = LanguageConfig()
+    """How long a language model may read of the best."""
     correct: CorrectConfig = CorrectConfig()
     """What stated likes and dislikes weigh."""
     diversify: DiversifyConfig = DiversifyConfig()
@@ -62,6 +65,7 @@ class Pipeline:
             "filter": Filter(self.config.filter),
             "rank": Rank(self.config.rank),
             "fuse": Fuse(self.config.fuse),
+            LANGUAGE: Read(self.config.language),
             "correct": Correct(self.config.correct),
             "diversify": Diversify(self.config.diversify),
             "explore": Explore(self.config.explore, exposure=exposure or Exposure(), seed=seed),
@@ -74,6 +78,8 @@ class Pipeline:
         reports: list[StageReport] = []
         began = time.perf_counter()
         for name, stage in self.stages.items():
+            if name == LANGUAGE and question.model.reader is None:
+                continue
             num_in = len(candidates) if reports else question.model.num_scored
             candidates = stage(question, candidates)
             ended = time.perf_counter()

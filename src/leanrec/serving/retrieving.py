@@ -74,7 +74,7 @@ def _offer(source: SourceConfig, question: Question) -> "tuple[str, Rows, FloatA
     model = question.model if source.recommender == ASKED_MODEL else question.models.get(source.recommender)
     if model is None:
         return None
-    name = POPULARITY if question.is_cold and model.heeds_history else model.opened.kind
+    name = POPULARITY if question.is_cold and model.heeds_history else model.source
     if model.scorer is None:
         return name, *_asked_by_protocol(model, question, quota)
     scores = question.scores_of(model)

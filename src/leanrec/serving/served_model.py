@@ -30,6 +30,7 @@ from leanrec.recommenders.protocol import (
     CatalogueScores,
     GivesInfluences,
     GivesReasons,
+    RanksByReading,
     ReadsProfile,
     ReadsText,
     Recommender,
@@ -118,7 +119,8 @@ class ServedModel:
     """An opened model and its live catalogue; what the recommender can do is asked once, whenever it has grown.
 
     Items that came later are scored too, by the recommender where it keeps `AddsItems` and else by content beside it, unless the catalogue
-    says nothing: their row in the recommender is their row in the catalogue.
+    says nothing: their row in the recommender is their row in the catalogue. Of a recommender that ranks by reading, its retriever answers
+    here, and its reading is a stage of its own.
     """
 
     def __init__(self, opened: OpenedModel, overlays: Iterable[ItemOverlay] = ()) -> None:
@@ -130,7 +132,12 @@ class ServedModel:
         self._words = opened.words
         self._is_stale = self._has_stale_words = False
         self._growing = asyncio.Lock()
-        self._use(opened.recommender, num_scored=self.catalogue.num_known)
+        recommender = opened.recommender
+        self._first_reader = recommender if isinstance(recommender, RanksByReading) else None
+        self._first = self._first_reader.retriever if self._first_reader is not None else recommender
+        self.source = opened.kind if self._first_reader is None else str(getattr(self._first, "name", opened.kind))
+        """Who finds candidates, by name."""
+        self._use(self._first, num_scored=self.catalogue.num_known)
         for overlay in overlays:
             self.put(overlay)
 
@@ -200,7 +207,7 @@ class ServedModel:
     @cached_property
     def _growing_from(self) -> Recommender | None:
         """What takes in new items: the recommender, or content beside it where it knows ids only; `None` where neither can."""
-        recommender = self.opened.recommender
+        recommender = self._first
         if isinstance(recommender, AddsItems) and recommender.adds_items:
             return recommender
         heeds_history = bool(getattr(recommender, "is_collaborative", True))
@@ -219,6 +226,8 @@ class ServedModel:
         self.recommender = recommender
         self.num_scored = num_scored
         """Rows 0..num_scored-1 of the catalogue are the rows of the recommender."""
+        self.reader: RanksByReading | None = self._reader_of(num_scored)
+        """Who reads of the candidates that the recommender finds, if anybody."""
         self.scorer: CatalogueScores | None = recommender if isinstance(recommender, CatalogueScores) else None
         self.influencer: GivesInfluences | None = recommender if isinstance(recommender, GivesInfluences) else None
         self.reasoner: GivesReasons | None = recommender if isinstance(recommender, GivesReasons) else None
@@ -227,12 +236,18 @@ class ServedModel:
         self.reads_text = isinstance(recommender, ReadsText) and recommender.reads_text
         self.reads_profile = isinstance(recommender, ReadsProfile) and recommender.reads_profile
 
+    def _reader_of(self, num_rows: int) -> RanksByReading | None:
+        """The reader, knowing items up to that row of the catalogue."""
+        if self._first_reader is None or num_rows == self.catalogue.num_known:
+            return self._first_reader
+        return self._first_reader.knowing([self.catalogue.description(row) for row in range(self.catalogue.num_known, num_rows)])
+
     def _take(self, growth: Growth, grown: Recommender | None) -> None:
         """Answer with a grown recommender; go on with the old one where it could not grow, and try again with the next item."""
         if grown is not None and (not isinstance(grown, CatalogueScores) or len(grown.items) == growth.num_scored):
             self._use(grown, num_scored=growth.num_scored)
             return
-        self._is_stale = growth.start is self.opened.recommender and self.num_scored > self.catalogue.num_known
+        self._is_stale = growth.start is self._first and self.num_scored > self.catalogue.num_known
         log.error("new items were not taken in", extra={"fields": {"model": self.name, "items": len(growth.items)}})
 
     def _past_event(self, place: int) -> PastEvent:
