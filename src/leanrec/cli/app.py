@@ -8,6 +8,7 @@ import typer
 from leanrec.cli.asking import explain, recommend, similar
 from leanrec.cli.encoders import encoder
 from leanrec.cli.features import features
+from leanrec.cli.finetuning import adapt, finetune
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
 from leanrec.cli.pretraining import pretrain
@@ -38,7 +39,7 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain, finetune, adapt):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
