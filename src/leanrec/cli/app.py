@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from leanrec.cli.asking import explain, recommend, similar
+from leanrec.cli.distilling import distill
 from leanrec.cli.encoders import encoder
 from leanrec.cli.features import features
 from leanrec.cli.finetuning import adapt, finetune
@@ -39,7 +40,7 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain, finetune, adapt):
+for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain, finetune, adapt, distill):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")

@@ -18,7 +18,8 @@ from leanrec.workflow.settings import RunSettings
 
 log = logging.getLogger(__name__)
 
-CHECKPOINTS = "**/checkpoint/manifest.json"
+KEPT = ("**/checkpoint/manifest.json", "**/fitted.json", "**/lists/origin.json")
+"""What is worth going on from: a training under way, a finished fit of a teacher or an ensemble, a teacher's lists."""
 
 
 def training_folder(to: Path | str) -> Path:
@@ -65,4 +66,4 @@ def _require_own(whole: Path, own: Path) -> None:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    return any(folder.glob(CHECKPOINTS))
+    return any(next(folder.glob(pattern), None) is not None for pattern in KEPT)
