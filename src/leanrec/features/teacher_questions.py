@@ -20,8 +20,8 @@ class QuestionsConfig(Config):
 
     originals: bool = True
     """Whether the histories of the log are asked about as they are."""
-    shortened: int = Field(default=2, ge=0)
-    """Times that each history is asked about with items left out at random."""
+    shortened: int = Field(default=0, ge=0)
+    """Times that each history is asked about with items left out at random; each time costs as much as the originals, and was not measured."""
     left_out: float = Field(default=0.3, gt=0, lt=1)
     """Share of the items left out of a shortened history."""
     mixed: int = Field(default=0, ge=0)
