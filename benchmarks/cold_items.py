@@ -190,7 +190,7 @@ def _cold_start(world: Withheld, member: CatalogueRecommender, settings: Mapping
 
 def _tuning_seconds(settings: Mapping[str, Any], world: Withheld) -> float:
     """What tuning the encoder took, now or earlier; 0 where none is tuned."""
-    if "tuned" not in settings.values():
+    if settings.get("text_encoder") != "tuned":
         return 0.0
     return float(tuned_folder(world.train, world.name, seed=world.seed).with_suffix(".txt").read_text(encoding="utf-8"))
 
@@ -198,7 +198,7 @@ def _tuning_seconds(settings: Mapping[str, Any], world: Withheld) -> float:
 def _with_encoder(settings: Mapping[str, Any], world: Withheld) -> dict[str, Any]:
     """With the folders of the encoders that they name; one is tuned on what is known of this world."""
     named = {"minilm": minilm_folder, "tuned": lambda: tuned_folder(world.train, world.name, seed=world.seed)}
-    return {key: str(named[value]()) if value in named else value for key, value in settings.items()}
+    return {key: str(named[value]()) if isinstance(value, str) and value in named else value for key, value in settings.items()}
 
 
 class FrozenCosine:
