@@ -65,6 +65,7 @@ BESIDE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "cold-start, words": ("sequential", {}),
     "cold-start, words and MiniLM": ("sequential", {"text_encoder": "minilm"}),
     "cold-start, words and tuned MiniLM": ("sequential", {"text_encoder": "tuned", "meaning": 0.7}),
+    "cold-start over sequential and graph, words and MiniLM": ("sequential and graph", {"text_encoder": "minilm"}),
     "cold-start over sequential and graph, words and tuned MiniLM": ("sequential and graph", {"text_encoder": "tuned"}),
 }
 """`cold-start` around a base, which is fitted once for all, and its content; weights chosen on the validation items of Toys, first seed."""
