@@ -130,9 +130,10 @@ def _fit_pair(role: str, *, seed: int, pair: Pair, split: Split) -> CatalogueRec
     if role == "control":
         fitted = build("sequential", _merged(pair.network, pair.control)).fit(split.train, valid=split.valid, run=Run(seed=seed))
     else:
-        asked = json.dumps([pair.student.get("questions"), pair.student.get("distillation"), seed], sort_keys=True)
+        questions, wanted = pair.student.get("questions", {}), pair.student.get("distillation", {})
+        is_drawn = bool(questions.get("shortened") or questions.get("mixed"))
         folder = _saved(job).with_name(f"{_saved(job).name}-run")
-        lists = CACHE / f"lists-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
+        lists = CACHE / f"lists-{_digest([TEACHER, questions, wanted.get('length'), seed if is_drawn else None])}"
         lists.mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
         if not (folder / "lists").is_symlink():
