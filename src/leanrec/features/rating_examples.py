@@ -69,9 +69,15 @@ class _Log:
 
 
 def rating_examples(
-    dataset: Dataset, texts: Sequence[str], *, config: ExamplesConfig, words: RatingWordsConfig | None = None, rng: np.random.Generator
+    dataset: Dataset,
+    texts: Sequence[str],
+    *,
+    config: ExamplesConfig,
+    words: RatingWordsConfig | None = None,
+    users: Rows | None = None,
+    rng: np.random.Generator,
 ) -> RelevanceExamples:
-    """One question a rating, its label the stars; nothing that is not surely earlier than the rating is read.
+    """One question a rating of these users, or of all, its label the stars; nothing that is not surely earlier than the rating is read.
 
     Raises `DataError` when no item with a text was rated, or when the log holds no reviews that `words` asks for.
     """
@@ -81,7 +87,10 @@ def rating_examples(
     if words.heard and not log.has_clock:
         raise DataError("what others said before cannot be known without clock times", hint="set words.heard to 0")
     has_text = np.array([bool(text) or words.heard > 0 for text in texts], np.bool_)
-    chosen = _newest(log.users, np.flatnonzero(np.isfinite(log.stars) & has_text[log.items]), number=config.per_user)
+    is_asked = np.isfinite(log.stars) & has_text[log.items]
+    if users is not None:
+        is_asked &= np.isin(log.users, users)
+    chosen = _newest(log.users, np.flatnonzero(is_asked), number=config.per_user)
     if len(chosen) > config.max_questions:
         chosen = np.sort(rng.permutation(chosen)[: config.max_questions])
     candidates = [" ".join(part for part in (texts[log.items[event]], *_heard(log, event, words)) if part) for event in chosen.tolist()]

@@ -22,6 +22,8 @@ from leanrec.training.run import Run
 from leanrec.workflow.tuning_language_settings import LanguageTuningSettings, Purpose
 
 RETRIEVER_FOLDER = "retriever"
+RETRIEVER_SHARE = 0.3
+"""Of the minutes: what a retriever that is trained may take."""
 _NOTHING = np.zeros(0, np.int64)
 NO_EXAMPLES = RelevanceExamples(histories=(), candidates=(), questions=_NOTHING, candidate_rows=_NOTHING, labels=np.zeros(0, np.float32))
 
@@ -64,16 +66,21 @@ def gather(dataset: Dataset, purpose: Purpose, settings: LanguageTuningSettings,
     histories = Histories.of_dataset(train)
     counts = np.bincount(histories.item_rows, minlength=dataset.num_items)
     if purpose == "ratings":
-        worded = [rating_examples(part, texts, config=settings.examples, words=settings.words, rng=rng) for part in (train, held)]
-        _require_both_kinds(worded[1])
-        return Material(texts=texts, counts=counts, histories=histories, train=worded[0], held_out=worded[1], moments=None)
+        told = rating_examples(train, texts, config=settings.examples, words=settings.words, rng=rng)
+        others = np.unique(held.column("user_row").astype(np.int64))
+        asked_of = rating_examples(dataset, texts, config=settings.examples, words=settings.words, users=others, rng=rng)
+        _require_both_kinds(asked_of)
+        return Material(texts=texts, counts=counts, histories=histories, train=told, held_out=asked_of, moments=None)
     moments = moments_of(Histories.of_dataset(held), texts, config=settings.examples.model_copy(update={"per_user": 1}), rng=rng)
     if purpose == "encoder":
         chosen = _some_users(histories, settings.few or settings.examples.max_questions, rng=rng)
         return Material(texts=texts, counts=counts, histories=chosen, train=NO_EXAMPLES, held_out=NO_EXAMPLES, moments=moments)
     propose = _retriever(train, settings, folder=folder) if settings.retriever else None
-    learned = moments_of(histories, texts, config=settings.examples, rng=rng)
-    pairs = [choice_examples(asked, texts, counts, config=settings.examples, rng=rng, propose=propose) for asked in (learned, moments)]
+    asked = settings.examples
+    if purpose == "decoder" and settings.few is not None:
+        asked = asked.model_copy(update={"max_questions": min(settings.few, asked.max_questions)})
+    learned = moments_of(histories, texts, config=asked, rng=rng)
+    pairs = [choice_examples(part, texts, counts, config=settings.examples, rng=rng, propose=propose) for part in (learned, moments)]
     return Material(texts=texts, counts=counts, histories=histories, train=pairs[0], held_out=pairs[1], moments=moments)
 
 
@@ -105,7 +112,9 @@ def _some_users(histories: Histories, number: int, *, rng: np.random.Generator) 
 
 
 def _retriever(train: Dataset, settings: LanguageTuningSettings, *, folder: Path) -> Propose:
-    run = Run(seed=settings.seed, budget=settings.budget)
+    minutes = settings.budget.minutes
+    budget = settings.budget if minutes is None else settings.budget.model_copy(update={"minutes": RETRIEVER_SHARE * minutes})
+    run = Run(seed=settings.seed, budget=budget)
     kept = fit_once(settings.retriever, settings.retriever_config, train, valid=None, run=run, folder=folder / RETRIEVER_FOLDER)
     ids = train.items.ids
 
