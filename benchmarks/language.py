@@ -7,6 +7,7 @@ import blurbs
 import distillation
 import language_cost
 import language_pretraining
+import language_pruning
 import language_ranking
 import language_ratings
 from baselines import calibration_rows
@@ -17,6 +18,7 @@ PARTS: Mapping[str, tuple[Callable[[], None], Callable[[], Sequence[BenchmarkRow
     "pretraining": (language_pretraining.fill, language_pretraining.rows),
     "ranking": (language_ranking.fill, language_ranking.rows),
     "ratings": (language_ratings.fill, language_ratings.rows),
+    "pruning": (language_pruning.fill, language_pruning.rows),
     "cost": (language_cost.fill, language_cost.rows),
     "distillation": (distillation.fill, distillation.rows),
     "blurbs": (lambda: None, blurbs.rows),
