@@ -42,8 +42,8 @@ class SelectionConfig(Config):
     eq. 6); it costs a pass of the model over all pairs. 0 by default: it prefers what is hard to learn, wrong labels included."""
     strata: int = Field(default=16, ge=1)
     """Groups of like histories, from each of which the same share is kept, so that nobody's tastes are pruned away."""
-    penalty: float = Field(default=100.0, gt=0)
-    """Pull of the surrogate's weights towards zero, in examples. Strong: a surrogate that trusts itself too much calls its errors helpful."""
+    penalty: float = Field(default=1000.0, gt=0)
+    """Pull of the surrogate's weights towards zero, in examples. Strong: one that trusts itself too much calls its errors helpful (docs/log.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
