@@ -70,6 +70,16 @@ PAIRS = (
         student={"questions": {"shortened": 0}, "training": {"max_epochs": 14, "warmup_epochs": 1, "validate_every": 2}},
         control={},
     ),
+    Pair(
+        name="gru, width 64, longer",
+        network={"encoder": {"block": "gru", "width": 64, "num_layers": 1, "dropout": 0.3}},
+        student={
+            "questions": {"shortened": 0},
+            "distillation": {"share": 0.8},
+            "training": {"max_epochs": 22, "warmup_epochs": 1, "validate_every": 2, "patience": None},
+        },
+        control={},
+    ),
 )
 
 
