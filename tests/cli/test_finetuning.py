@@ -32,9 +32,7 @@ def run(*arguments: object, code: int = 0) -> None:
     assert stopped.value.code == code
 
 
-def test_people_read_before_after_cost_and_what_to_do_next(
-    model: Path, orders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_people_read_before_after_cost_and_what_to_do_next(model: Path, orders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("finetune", model, orders, "--for", "ranker", "--to", tmp_path / "ranker", "--adapter", "lora")
     printed = capsys.readouterr().out
     for promise in ("question_auc", "log_loss", "precision", "CPU-seconds", "peak memory", f"scorer = '{tmp_path / 'ranker'}'"):
