@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--ranking", nargs=2, type=int, metavar=("CASE", "SEED"), help="tune one ranker, by its number, and keep what it says")
     parser.add_argument("--ratings", nargs=2, type=int, metavar=("WORLD", "SEED"), help="tune one rating head, by its number, and keep what it says")
     parser.add_argument("--only", choices=PARTS, help="fill one part; writes no rows")
+    parser.add_argument("--publish", action="store_true", help="fill nothing; write the rows of what is measured")
     arguments = parser.parse_args()
     if arguments.ranking is not None:
         number, seed = arguments.ranking
@@ -41,12 +42,26 @@ def main() -> None:
         number, seed = arguments.ratings
         language_ratings.measure(list(language_ratings.WORLDS)[number], seed)
         return
+    if arguments.publish:
+        publish()
+        return
     require_datasets([language_ranking.DATASET])
     for name, (fill, _) in PARTS.items():
         if arguments.only in (None, name):
             fill()
     if arguments.only is None:
-        write_rows("language", [*calibration_rows(), *(row for _, rows in PARTS.values() for row in rows())], RESULTS)
+        publish()
+
+
+def publish() -> None:
+    """Write the rows of all parts that are measured; name those that are not."""
+    found = list(calibration_rows())
+    for name, (_, rows) in PARTS.items():
+        try:
+            found += rows()
+        except FileNotFoundError as error:
+            print(f"{name} is left out, {error.filename} is not measured yet: run --only {name}", flush=True)
+    write_rows("language", found, RESULTS)
 
 
 if __name__ == "__main__":
