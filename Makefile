@@ -110,8 +110,8 @@ wheel-test: setup $(WHEELS)/.models-ready
 
 # Locks carry hashes and no addresses. Each extra that a user can install has a lock of its own.
 lock: setup
-	@for name in core data train llm dev; do \
-	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; llm) extras="--extra llm" ;; dev) extras="--extra data --extra train --extra llm --group dev" ;; esac; \
+	@for name in core data train llm llama dev; do \
+	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; llm) extras="--extra llm" ;; llama) extras="--extra llama" ;; dev) extras="--extra data --extra train --extra llm --group dev" ;; esac; \
 	  echo '$(TORCH)' | $(BIN)/uv pip compile pyproject.toml $$extras --constraints - $(TORCH_PARTS:%=--no-emit-package %) --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
 	done

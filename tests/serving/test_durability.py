@@ -43,7 +43,9 @@ def test_a_kill_loses_no_acknowledged_event(start: Callable[..., object], model_
     threads = [threading.Thread(target=storm, args=(server.url, batches, acknowledged, duplicates)) for _ in range(SENDERS)]
     for thread in threads:
         thread.start()
-    time.sleep(rng.uniform(0.1, 1.0))
+    while not acknowledged and any(thread.is_alive() for thread in threads):
+        time.sleep(0.001)
+    time.sleep(rng.uniform(0.0, 0.5))
     server.kill()
     for thread in threads:
         thread.join()

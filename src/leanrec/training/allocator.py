@@ -6,6 +6,8 @@ import sys
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 KEPT_BYTES = 1 << 30
+USUAL_MMAP_BYTES, USUAL_TRIM_BYTES = 1 << 25, 1 << 26
+"""Where glibc's own thresholds end up in a process that frees large blocks."""
 
 
 def keep_freed_memory() -> None:
@@ -19,8 +21,10 @@ def keep_freed_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """Return to the system what is free, once training is over."""
+    """Return to the system what is free, once training is over; what large blocks leave behind goes back at once from then on."""
     if (library := _glibc()) is not None:
+        library.mallopt(M_MMAP_THRESHOLD, USUAL_MMAP_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, USUAL_TRIM_BYTES)
         library.malloc_trim(0)
 
 
