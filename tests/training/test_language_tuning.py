@@ -198,6 +198,19 @@ def test_only_the_topmost_layers_learn_when_asked_so(tmp_path: Path) -> None:
         Tuning(load_model(model(tmp_path)).model, TuningConfig(trained_layers=3))
 
 
+@pytest.mark.parametrize("kind", ["lora", "bottleneck"])
+def test_adapters_of_the_topmost_layers_learn_at_their_layers_rates(tmp_path: Path, kind: Any) -> None:
+    config = TuningConfig(adapter=AdapterConfig(kind=kind), trained_layers=1, layer_decay=0.5)
+    encoder = CrossEncoder.open(model(tmp_path), max_tokens=24)
+    tuning = Tuning(encoder.network.model, config)
+    trained = {name for name, parameter in encoder.network.model.named_parameters() if parameter.requires_grad}
+    assert trained and all("layer.1." in name for name in trained)
+    assert set(tuning.rates(encoder.network, 0.5)) == {f"model.{name}" for name in trained}
+    another = CrossEncoder.open(model(tmp_path), max_tokens=24)
+    result = tune_cross_encoder(another, questions(20), config=RelevanceConfig(tuning=config, training=training(max_epochs=1)), run=Run())
+    assert result.steps > 0
+
+
 def test_gradients_are_the_same_when_layers_are_computed_twice(tmp_path: Path) -> None:
     config = RelevanceConfig(training=training(max_epochs=1), pairs=16)
     twice = config.model_copy(update={"tuning": TuningConfig(checkpoint_gradients=True)})
@@ -208,3 +221,14 @@ def test_gradients_are_the_same_when_layers_are_computed_twice(tmp_path: Path) -
         states.append(encoder.network.state_dict())
     for name, tensor in states[0].items():
         torch.testing.assert_close(tensor, states[1][name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("config", [ContrastiveConfig, RelevanceConfig, CausalTuningConfig])
+def test_a_size_in_tokens_is_refused_where_batches_are_pairs(config: type[ContrastiveConfig | RelevanceConfig | CausalTuningConfig]) -> None:
+    with pytest.raises(ConfigError, match="tokens does not bound batches of pairs; set pairs"):
+        config.parse({"training": {"tokens": 512}})
+
+
+def test_a_frozen_encoder_takes_no_tuning() -> None:
+    with pytest.raises(ConfigError, match="is_frozen learns the head alone"):
+        RelevanceConfig(is_frozen=True, tuning=TuningConfig(layer_decay=0.9))

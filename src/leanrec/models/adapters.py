@@ -167,7 +167,7 @@ class AdaptedModel:
         return model
 
     def _own_names(self, name: str) -> list[str]:
-        return [path for path, _ in self.model.named_parameters() if f".{name}." in f"{path}." and _is_adapter(path)]
+        return [path for path, _ in self.model.named_parameters() if f".{name}." in f"{path}." and is_adapter_weight(path)]
 
     def _bottleneck(self, path: str) -> Bottleneck:
         module = self.model.get_submodule(path)
@@ -193,7 +193,9 @@ def _inject(model: nn.Module, name: str, config: AdapterConfig, wanted: Sequence
 
 def _target_names(model: nn.Module, config: AdapterConfig) -> list[str]:
     """Full names of the layers that get an adapter, as they were called before any had one."""
-    linear = {path for path, module in model.named_modules() if _is_linear(module) and not _is_adapter(path) and not path.endswith("base_layer")}
+    linear = {
+        path for path, module in model.named_modules() if _is_linear(module) and not is_adapter_weight(path) and not path.endswith("base_layer")
+    }
     ends = config.targets or (OUTPUTS if config.kind == "bottleneck" else ATTENTION)
     found = sorted(path for path in linear if any(path == end or path.endswith(f".{end}") for end in ends))
     if not found:
@@ -206,7 +208,8 @@ def _is_linear(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear | Bottleneck) or hasattr(module, "get_base_layer")
 
 
-def _is_adapter(path: str) -> bool:
+def is_adapter_weight(path: str) -> bool:
+    """Whether a weight of that name belongs to an adapter."""
     return any(part.startswith("lora_") or part in ("down", "up") for part in path.split(".")[:-1])
 
 

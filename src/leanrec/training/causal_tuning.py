@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from leanrec.config import Config
 from leanrec.data.tokens import Ids, TokenBatch, token_batches
-from leanrec.errors import ConfigError, DataError
+from leanrec.errors import DataError
 from leanrec.models.adapters import AdapterConfig
 from leanrec.models.causal_scorer import CausalScorer
-from leanrec.training.language_tuning import Tuning, TuningConfig
+from leanrec.training.language_task import LanguageTask
+from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
 from leanrec.training.progress import TrainingResult
 from leanrec.training.run import Run
-from leanrec.training.training_config import Precision, TrainingConfig
+from leanrec.training.training_config import TrainingConfig
 
 
 class CausalTuningConfig(Config):
@@ -26,10 +27,10 @@ class CausalTuningConfig(Config):
 
     tuning: TuningConfig = TuningConfig(adapter=AdapterConfig())
     """LoRA by default: the weights of a decoder are many."""
-    training: TrainingConfig = TrainingConfig(
+    training: PairTraining = TrainingConfig(
         max_epochs=1, learning_rate=5e-4, betas=(0.9, 0.999), warmup_epochs=0.05, validate_every=0, journal_steps=10
     )
-    """The settings of the loop; `tokens` means nothing here."""
+    """The settings of the loop."""
     pairs: int = Field(default=8, ge=1)
     """Histories in a batch, each with what was chosen next."""
     max_batch_tokens: int = Field(default=1024, ge=1)
@@ -94,35 +95,14 @@ class PromptBatches:
             yield batch, (np.arange(batch.ids.shape[1]) >= starts[:, None]).astype(np.int64) * batch.mask
 
 
-class CausalTask:
+class CausalTask(LanguageTask):
     """The mean loss, in nats, of the tokens of what was chosen."""
-
-    def __init__(self, scorer: CausalScorer, tuning: Tuning, *, validate: Callable[[], float] | None = None) -> None:
-        self.module: nn.Module = scorer.network
-        self._tuning, self._validate = tuning, validate
-
-    def prepare(self, *, device: torch.device, precision: Precision) -> None:
-        """Where batches go, and whether products are made in bfloat16."""
-        self._device, self._is_mixed = device, precision == "bfloat16"
-
-    def rates(self, progress: float) -> Mapping[str, float]:
-        """By layer."""
-        return self._tuning.rates(self.module, progress)
 
     def loss(self, batch: PromptBatch) -> Tensor:
         """A scalar."""
-        told = []
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._is_mixed):
-            for texts, is_target in batch.texts:
-                given = [torch.from_numpy(array).to(self._device) for array in (texts.ids, texts.mask, is_target)]
-                told.append(self.module(*given).float())
+        with self._mixed():
+            told = [self.module(*self._given(texts.ids, texts.mask, is_target)).float() for texts, is_target in batch.texts]
         return -torch.cat(told).mean()
-
-    def validate(self) -> float:
-        """What the caller measures."""
-        if self._validate is None:
-            raise ConfigError("there is nothing to validate on", hint="set validate_every to 0")
-        return self._validate()
 
 
 def tune_decoder(
@@ -145,7 +125,7 @@ def tune_decoder(
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         tuning = Tuning(scorer.network.model, config.tuning)
-        result = train(CausalTask(scorer, tuning, validate=validate), batches, config.training, run=run, settings=settings)
+        result = train(CausalTask(scorer.network, tuning, validate=validate), batches, config.training, run=run, settings=settings)
     if keep is not None:
         keep(tuning)
     scorer.network.model = tuning.finished()

@@ -1,6 +1,6 @@
 """Contrastive tuning: an encoder learns to bring what somebody chose close to what they chose next, among the other items of the batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from pydantic import Field
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from leanrec.config import Config
 from leanrec.data.tokens import TextTokenizer
-from leanrec.errors import ConfigError
 from leanrec.features.histories import Histories
 from leanrec.features.history_pairs import HistoryPairs, PairBatch
 from leanrec.models.text_encoder import HuggingFaceTextEncoder, TextNetwork
-from leanrec.training.language_tuning import Tuning, TuningConfig
+from leanrec.training.language_task import LanguageTask
+from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
 from leanrec.training.progress import TrainingResult
 from leanrec.training.run import Run
-from leanrec.training.training_config import Precision, TrainingConfig
+from leanrec.training.training_config import TrainingConfig
 
 
 class ContrastiveConfig(Config):
@@ -24,10 +24,10 @@ class ContrastiveConfig(Config):
 
     tuning: TuningConfig = TuningConfig()
     """Which weights are learned."""
-    training: TrainingConfig = TrainingConfig(
+    training: PairTraining = TrainingConfig(
         max_epochs=2, learning_rate=1e-4, betas=(0.9, 0.999), weight_decay=0.01, warmup_epochs=0.1, validate_every=0, journal_steps=10
     )
-    """The settings of the loop; `tokens` means nothing here."""
+    """The settings of the loop."""
     pairs: int = Field(default=64, ge=2)
     """Pairs in a batch: the other items of the batch are what the next one is told from."""
     history_items: int = Field(default=3, ge=1)
@@ -45,47 +45,28 @@ class ContrastiveConfig(Config):
     `tuning.checkpoint_gradients` bound it."""
 
 
-class ContrastiveTask:
+class ContrastiveTask(LanguageTask):
     """InfoNCE over the items of a batch (van den Oord et al. 2018, eq. 4), history against next item."""
 
     def __init__(self, network: TextNetwork, tuning: Tuning, config: ContrastiveConfig, *, validate: Callable[[], float] | None = None) -> None:
-        self.module: nn.Module = network
-        self._tuning, self._config, self._validate = tuning, config, validate
-
-    def prepare(self, *, device: torch.device, precision: Precision) -> None:
-        """Where batches go, and whether products are made in bfloat16."""
-        self._device, self._is_mixed = device, precision == "bfloat16"
-
-    def rates(self, progress: float) -> Mapping[str, float]:
-        """By layer."""
-        return self._tuning.rates(self.module, progress)
+        super().__init__(network, tuning, validate=validate)
+        self._config = config
 
     def loss(self, batch: PairBatch) -> Tensor:
         """The mean over the histories of a batch, a scalar."""
         vectors = self._vectors(batch)  # (U, D)
-        given = (torch.from_numpy(array).to(self._device) for array in (batch.weights, batch.is_rival, batch.log_chances, batch.targets))
-        weights, is_rival, log_chances, targets = given
+        weights, is_rival, log_chances, targets = self._given(batch.weights, batch.is_rival, batch.log_chances, batch.targets)
         asked = nn.functional.normalize(weights @ vectors, dim=-1)  # (B, D)
         logits = asked @ vectors.T / self._config.temperature  # (B, U)
         if self._config.log_q:
             logits = logits - log_chances
         return nn.functional.cross_entropy(logits.masked_fill(~is_rival, float("-inf")), targets)
 
-    def validate(self) -> float:
-        """What the caller measures."""
-        if self._validate is None:
-            raise ConfigError("there is nothing to validate on", hint="set validate_every to 0")
-        return self._validate()
-
     def _vectors(self, batch: PairBatch) -> Tensor:
         """(U, D) of length 1, in the order of the batch's items."""
-        parts = []
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._is_mixed):
-            for texts in batch.texts:
-                ids, mask = torch.from_numpy(texts.ids).to(self._device), torch.from_numpy(texts.mask).to(self._device)
-                parts.append(self.module(ids, mask).float())
-        order = torch.cat([torch.from_numpy(texts.rows) for texts in batch.texts]).argsort().to(self._device)
-        return torch.cat(parts)[order]
+        with self._mixed():
+            parts = [self.module(*self._given(texts.ids, texts.mask)).float() for texts in batch.texts]
+        return self._in_order(parts, batch.texts)
 
 
 def tune_encoder(

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from leanrec.config import Config
 from leanrec.errors import ConfigError
-from leanrec.models.adapters import AdaptedModel, AdapterConfig
+from leanrec.models.adapters import AdaptedModel, AdapterConfig, is_adapter_weight
+from leanrec.training.training_config import TrainingConfig
 
 ADAPTER = "tuned"
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
@@ -33,6 +34,16 @@ class TuningConfig(Config):
     """Compute the layers twice instead of keeping what they gave: less memory, a third more time."""
 
 
+def _counts_pairs(training: TrainingConfig) -> TrainingConfig:
+    if training.tokens != TrainingConfig.model_fields["tokens"].default:
+        raise ValueError("tokens does not bound batches of pairs; set pairs for the size of a batch, max_batch_tokens for what is read at once")
+    return training
+
+
+PairTraining = Annotated[TrainingConfig, AfterValidator(_counts_pairs)]
+"""The settings of the loop where batches are so many pairs, not so many tokens."""
+
+
 class Tuning:
     """A language model made ready for training."""
 
@@ -45,10 +56,7 @@ class Tuning:
         if self.adapted is not None and config.adapter is not None:
             self.adapted.add(ADAPTER, config.adapter)
         for name, parameter in model.named_parameters():
-            if self.adapted is None:
-                parameter.requires_grad_(self._is_trained(name))
-            elif not self._is_trained(name):
-                parameter.requires_grad_(False)
+            parameter.requires_grad_(self._is_learned(name))
         _set_dropout(model, config.dropout)
         if config.checkpoint_gradients:
             _compute_layers_twice(model)
@@ -77,9 +85,7 @@ class Tuning:
         self.adapted.save(ADAPTER, folder, beside=beside, settings=settings)
 
     def _is_learned(self, name: str) -> bool:
-        if self.adapted is None:
-            return self._is_trained(name)
-        return "lora_" in name or ".up." in name or ".down." in name
+        return self._is_trained(name) and (self.adapted is None or is_adapter_weight(name))
 
     def _is_trained(self, name: str) -> bool:
         if self.config.trained_layers is None:

@@ -21,7 +21,7 @@ class PretrainConfig(Config):
     max_tokens: int = Field(default=128, ge=4)
     """Tokens read at once: a longer text is cut here (masked), or goes on in the next block (causal)."""
     masked_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of a text's tokens that is hidden; means nothing to `causal`."""
+    """Share of a text's tokens that is hidden; of `masked` alone."""
     tuning: TuningConfig = TuningConfig()
     """Which weights are learned, and how fast; an adapter is folded into the weights at the end."""
     body_rate: float = Field(default=0.4, gt=0, le=1)
@@ -32,9 +32,11 @@ class PretrainConfig(Config):
     """The loop's settings."""
 
     @model_validator(mode="after")
-    def _can_be_saved(self) -> Self:
+    def _is_possible(self) -> Self:
         if self.tuning.adapter is not None and self.tuning.adapter.kind == "bottleneck":
             raise ValueError("a bottleneck cannot be folded into the weights, which pre-training writes; take kind lora or dora")
         if self.training.stop_epoch is not None:
             raise ValueError("pre-training has no use for stop_epoch; set max_epochs")
+        if self.objective == "causal" and self.masked_share != type(self).model_fields["masked_share"].default:
+            raise ValueError("masked_share hides words from a masked reader; a causal one sees all words before")
         return self

@@ -2,26 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from leanrec.config import Config
 from leanrec.data.tokens import FloatArray
-from leanrec.errors import ConfigError
 from leanrec.features.language_scorer import LanguageScorer
 from leanrec.features.relevance_examples import RelevanceBatch, RelevanceBatches, RelevanceExamples
 from leanrec.metrics.relevance import ratings_report, relevance_report
 from leanrec.models.cross_encoder import CrossEncoder
 from leanrec.training.example_selection import SelectionConfig, selected
-from leanrec.training.language_tuning import Tuning, TuningConfig
+from leanrec.training.language_task import LanguageTask
+from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
 from leanrec.training.progress import TrainingResult
 from leanrec.training.run import Run
-from leanrec.training.training_config import Precision, TrainingConfig
+from leanrec.training.training_config import TrainingConfig
 
 Objective = Literal["bce", "pairwise", "listwise", "mse"]
 
@@ -38,10 +38,10 @@ class RelevanceConfig(Config):
     """Learn the head alone."""
     head_rate: float = Field(default=1.0, gt=0)
     """The head's learning rate over the others'."""
-    training: TrainingConfig = TrainingConfig(
+    training: PairTraining = TrainingConfig(
         max_epochs=2, learning_rate=1e-4, betas=(0.9, 0.999), weight_decay=0.01, warmup_epochs=0.1, validate_every=0, journal_steps=10
     )
-    """The settings of the loop; `tokens` means nothing here."""
+    """The settings of the loop."""
     pairs: int = Field(default=32, ge=1)
     """Pairs in a batch, about: questions stay whole."""
     max_batch_tokens: int = Field(default=4096, ge=1)
@@ -52,28 +52,30 @@ class RelevanceConfig(Config):
     select: SelectionConfig | None = None
     """Learn from the part of the questions that is worth most. Left out: from all."""
 
+    @model_validator(mode="after")
+    def _learns_one_of_them(self) -> Self:
+        if self.is_frozen and self.tuning != TuningConfig():
+            raise ValueError("is_frozen learns the head alone, and tuning says what is learned beside it: set one of them")
+        return self
 
-class RelevanceTask:
-    """The loss of a batch of pairs; validation is what the caller measures."""
+
+class RelevanceTask(LanguageTask):
+    """The loss of a batch of pairs, by the objective."""
 
     def __init__(self, encoder: CrossEncoder, tuning: Tuning, config: RelevanceConfig, *, validate: Callable[[], float] | None = None) -> None:
-        self.module: nn.Module = encoder.network
-        self._tuning, self._config, self._validate = tuning, config, validate
-
-    def prepare(self, *, device: torch.device, precision: Precision) -> None:
-        """Where batches go, and whether products are made in bfloat16."""
-        self._device, self._is_mixed = device, precision == "bfloat16"
+        super().__init__(encoder.network, tuning, validate=validate)
+        self._config = config
 
     def rates(self, progress: float) -> Mapping[str, float]:
         """By layer; the head has its own."""
-        rates = dict(self._tuning.rates(self.module, progress))
+        rates = dict(super().rates(progress))
         if self._config.head_rate != 1.0:
             rates |= {"head.weight": self._config.head_rate, "head.bias": self._config.head_rate}
         return rates
 
     def loss(self, batch: RelevanceBatch) -> Tensor:
         """A scalar: the mean over pairs (`bce`, `mse`), over pairs of a chosen and another (`pairwise`), or over questions (`listwise`)."""
-        labels = torch.from_numpy(batch.labels).to(self._device)
+        labels, questions = self._given(batch.labels, batch.questions)
         figures = self._figures(batch)
         match self._config.objective:
             case "bce":
@@ -81,25 +83,15 @@ class RelevanceTask:
             case "mse":
                 return nn.functional.mse_loss(figures, labels)
             case "pairwise":
-                return _pairwise(figures, labels, torch.from_numpy(batch.questions).to(self._device))
+                return _pairwise(figures, labels, questions)
             case "listwise":
-                return _listwise(figures, labels, torch.from_numpy(batch.questions).to(self._device))
-
-    def validate(self) -> float:
-        """What the caller measures."""
-        if self._validate is None:
-            raise ConfigError("there is nothing to validate on", hint="set validate_every to 0")
-        return self._validate()
+                return _listwise(figures, labels, questions)
 
     def _figures(self, batch: RelevanceBatch) -> Tensor:
         """(B,) in the order of the batch."""
-        parts = []
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._is_mixed):
-            for texts, types in batch.texts:
-                given = [torch.from_numpy(array).to(self._device) for array in (texts.ids, texts.mask, types)]
-                parts.append(self.module(*given).float())
-        order = torch.cat([torch.from_numpy(texts.rows) for texts, _ in batch.texts]).argsort().to(self._device)
-        return torch.cat(parts)[order]
+        with self._mixed():
+            parts = [self.module(*self._given(texts.ids, texts.mask, types)).float() for texts, types in batch.texts]
+        return self._in_order(parts, [texts for texts, _ in batch.texts])
 
 
 def tune_cross_encoder(

@@ -29,7 +29,7 @@ class ModelConfig(Config):
     max_tokens: int | None = Field(default=None, ge=3)
     """Tokens read at once: 128 by an encoder, 192 by a ranker, 512 by a decoder."""
     pooling: Literal["mean", "last", "cls"] | None = None
-    """How tokens become one vector: mean; means nothing to a decoder."""
+    """How tokens become one vector, left out: mean; not of a decoder, which makes none."""
     prompt: str | None = None
     """Words with a place for {history}; of a decoder alone."""
 
