@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from leanrec.data.pair_graph import PairGraph
-from leanrec.data.text_graph import TextGraph
+from leanrec.data.language_graph import LanguageGraph
 from leanrec.errors import MissingExtraError
 
-Graph = TypeVar("Graph", TextGraph, PairGraph)
+Graph = TypeVar("Graph", bound=LanguageGraph)
 
 
 def quantize_text(graph: Graph) -> Graph:

@@ -1,57 +1,16 @@
-"""PairGraph: a cross-encoder as the running side reads it: an ONNX graph, its tokenizer, and how much of a pair it reads."""
+"""PairGraph: a cross-encoder as the running side reads it."""
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
-from leanrec.errors import ArtifactError
+from leanrec.data.language_graph import LanguageGraph
 
-GRAPH_FILE, TOKENIZER_FILE = "pairs.onnx", "tokenizer.json"
-IDS_INPUT, MASK_INPUT, TYPES_INPUT, SCORES_OUTPUT = "ids", "mask", "types", "scores"
+TYPES_INPUT, SCORES_OUTPUT = "types", "scores"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PairGraph:
+class PairGraph(LanguageGraph):
     """Graph `ids`, `mask`, `types` (B, T) int64 -> `scores` (B,) float32, with everything needed to feed it."""
 
     kind: ClassVar[str] = "onnx-pairs"
-
-    graph: bytes
-    tokenizer: str
-    """The text of its `tokenizer.json`."""
-    max_tokens: int
-    """A pair is cut here, all marks included."""
-    pad_id: int
-    """The token that fills up a row of a batch."""
-    precision: str = "float32"
-    """What the weights are stored in: float32 or int8."""
-    source: str = ""
-    """Name of the model it was made from."""
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 over everything that decides a score."""
-        digest = hashlib.sha256(f"{self.kind} {self.max_tokens} {self.pad_id} ".encode())
-        digest.update(self.tokenizer.encode())
-        digest.update(self.graph)
-        return digest.hexdigest()
-
-    def save(self, folder: Path) -> None:
-        """Write it as an artifact; complete or not at all."""
-        config = {name: getattr(self, name) for name in ("max_tokens", "pad_id", "precision", "source")}
-        with writing_folder(Path(folder)) as draft:
-            (draft / GRAPH_FILE).write_bytes(self.graph)
-            (draft / TOKENIZER_FILE).write_text(self.tokenizer, encoding="utf-8")
-            save_into(draft, Manifest(kind=self.kind, config=config))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The saved graph; raises `ArtifactError` when the folder holds something else or was harmed."""
-        artifact = Artifact.open(Path(folder), kind=cls.kind)
-        graph, tokenizer = artifact.file(GRAPH_FILE).read_bytes(), artifact.file(TOKENIZER_FILE).read_text(encoding="utf-8")
-        try:
-            return cls(graph=graph, tokenizer=tokenizer, **artifact.manifest.config)
-        except TypeError as error:
-            raise ArtifactError(f"{folder} has other settings than this leanrec knows: {error}", hint="make the scorer again") from None
+    graph_file: ClassVar[str] = "pairs.onnx"

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from leanrec.data.deadline import Deadline, timely_batches
-from leanrec.data.pair_graph import IDS_INPUT, MASK_INPUT, SCORES_OUTPUT, TYPES_INPUT, PairGraph
+from leanrec.data.language_graph import IDS_INPUT, MASK_INPUT
+from leanrec.data.pair_graph import SCORES_OUTPUT, TYPES_INPUT, PairGraph
 from leanrec.data.pair_tokens import PairTokenizer
 from leanrec.data.tokens import FloatArray
 from leanrec.features.onnx_text import MAX_BATCH_TOKENS, open_session

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from leanrec.data.text_graph import IDS_INPUT, MASK_INPUT, VECTORS_OUTPUT, TextGraph
+from leanrec.data.language_graph import IDS_INPUT, MASK_INPUT
+from leanrec.data.text_graph import VECTORS_OUTPUT, TextGraph
 from leanrec.data.tokens import FloatArray, TextTokenizer, token_batches
 from leanrec.errors import ArtifactError
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leanrec.artifact import Artifact, Manifest, save_into, writing_folder
-from leanrec.data.text_graph import TOKENIZER_FILE
+from leanrec.data.language_graph import TOKENIZER_FILE
 from leanrec.data.tokens import FloatArray, TextTokenizer
 from leanrec.errors import ArtifactError
 

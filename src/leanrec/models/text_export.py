@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from leanrec.data.language_graph import IDS_INPUT, MASK_INPUT
 from leanrec.data.pair_graph import SCORES_OUTPUT, TYPES_INPUT
-from leanrec.data.text_graph import IDS_INPUT, MASK_INPUT, VECTORS_OUTPUT
+from leanrec.data.text_graph import VECTORS_OUTPUT
 from leanrec.models.onnx_graph import OPSET
 
 
