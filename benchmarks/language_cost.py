@@ -7,22 +7,20 @@ import argparse
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from baselines import ONE_THREAD
 from datasets import ROOT, read_dataset
 from language_questions import CACHE, DATASET, asked
 from leanrec.data.packaged import WHEELS_VARIABLE, packaged_files
 from leanrec.features.histories import Histories
 from leanrec.features.item_text import ItemText
+from processes import json_of
 from rows import BenchmarkRow
 
 Table = dict[str, Any]
@@ -51,7 +49,7 @@ def fill() -> None:
         _keep("lora", _lora())
     for name in ("adapters", "prefix"):
         if not (KEPT / f"{name}.json").is_file():
-            _keep(name, _json_of([sys.executable, __file__, name]))
+            _keep(name, json_of([sys.executable, __file__, name]))
 
 
 def rows() -> list[BenchmarkRow]:
@@ -82,10 +80,10 @@ def _lora() -> Table:
     for _ in range(ROUNDS):
         for precision in PRECISIONS:
             peer = [str(PEER_PYTHON), str(Path(__file__).resolve().parent / "peers" / "sbert_lora.py"), str(folder), str(pairs), precision]
-            found.setdefault(f"{PEER}, {precision}", []).append(_json_of(peer))
+            found.setdefault(f"{PEER}, {precision}", []).append(json_of(peer))
             for name, dropout in DROPOUTS.items():
                 command = [sys.executable, __file__, "lora", "--precision", precision, "--dropout", str(dropout)]
-                found.setdefault(f"{name}, {precision}", []).append(_json_of(command))
+                found.setdefault(f"{name}, {precision}", []).append(json_of(command))
     return found
 
 
@@ -204,13 +202,15 @@ def _lora_rows(found: Mapping[str, Sequence[Table]]) -> list[BenchmarkRow]:
         peak = max(table["peak_mb"] for table in tables)
         is_peer = name.startswith(PEER)
         case = f"LoRA, {name}"
-        made.append(_range(speeds, case=case, metric="steps a second", unit="1/s", peak_mb=peak, note=versions if is_peer else None, **common))
+        made.append(
+            BenchmarkRow.of_range(speeds, case=case, metric="steps a second", unit="1/s", peak_mb=peak, note=versions if is_peer else None, **common)
+        )
         if not is_peer:
             theirs = found[f"{PEER}, {name.rsplit(', ', 1)[1]}"]
             faster = [their["seconds"] / our["seconds"] for their, our in zip(theirs, tables, strict=True)]
             leaner = [their["peak_mb"] / our["peak_mb"] for their, our in zip(theirs, tables, strict=True)]
-            made.append(_range(faster, case=case, metric="steps a second, ours / theirs", unit="x", peer=PEER, **common))
-            made.append(_range(leaner, case=case, metric="peak memory, theirs / ours", unit="x", peer=PEER, **common))
+            made.append(BenchmarkRow.of_range(faster, case=case, metric="steps a second, ours / theirs", unit="x", peer=PEER, **common))
+            made.append(BenchmarkRow.of_range(leaner, case=case, metric="peak memory, theirs / ours", unit="x", peer=PEER, **common))
     return made
 
 
@@ -229,15 +229,10 @@ def _prefix_rows(found: Table) -> list[BenchmarkRow]:
     faster = [naive / shared for naive, shared in zip(found["naive milliseconds"], found["milliseconds"], strict=True)]
     common: Table = {"case": "prompt read once for all candidates", "dataset": DATASET, "protocol": protocol}
     return [
-        _range(fewer, metric="token computations, naive / shared", unit="x", **common),
-        _range(faster, metric="milliseconds, naive / shared", unit="x", **common),
+        BenchmarkRow.of_range(fewer, metric="token computations, naive / shared", unit="x", **common),
+        BenchmarkRow.of_range(faster, metric="milliseconds, naive / shared", unit="x", **common),
         BenchmarkRow(metric="largest difference of a score", value=found["difference"], unit="nats a token", **common),
     ]
-
-
-def _range(values: Sequence[float], **others: Any) -> BenchmarkRow:  # Any: keys of a row
-    """The median, with the smallest and the largest beside it."""
-    return BenchmarkRow(value=median(values), low=min(values), high=max(values), **others)
 
 
 def _keep(name: str, found: Table) -> None:
@@ -246,13 +241,6 @@ def _keep(name: str, found: Table) -> None:
 
 def _kept(name: str) -> Table:
     table: Table = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
-    return table
-
-
-def _json_of(command: Sequence[str]) -> Table:
-    environment = {**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-    table: Table = json.loads(output.strip().splitlines()[-1])
     return table
 
 

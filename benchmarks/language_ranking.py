@@ -17,7 +17,7 @@ import numpy as np
 
 from baselines import ONE_THREAD
 from datasets import ROOT
-from language_questions import CACHE, CANDIDATES, DATASET, NUM_SAMPLED, Asked, Questions, asked, examples_of
+from language_questions import CACHE, CANDIDATES, DATASET, NUM_SAMPLED, NUM_TEST, Asked, Questions, asked, examples_of
 from leanrec.compression.quantize_text import quantize_text
 from leanrec.data.packaged import WHEELS_VARIABLE
 from leanrec.evaluation.efficiency import spend
@@ -250,7 +250,7 @@ def _pools(questions: Questions, said: np.ndarray) -> list[Pool]:
 
 
 def _num_test(case: Case) -> int:
-    return CAUSAL_QUESTIONS if case.is_decoder else len(asked().test.users)
+    return CAUSAL_QUESTIONS if case.is_decoder else NUM_TEST
 
 
 def _mean(values: np.ndarray) -> Measure:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from statistics import median
 
 from leanrec.artifact import writing_file
 from leanrec.metrics.report import Measure
@@ -40,6 +41,11 @@ class BenchmarkRow:
     def of_measure(cls, measure: Measure, *, case: str, metric: str, **others: object) -> "BenchmarkRow":
         """A row from a measured value with its interval; `others` are further keys of the row."""
         return cls(case=case, metric=metric, value=measure.value, low=measure.low, high=measure.high, **others)  # type: ignore[arg-type]  # keys of the row
+
+    @classmethod
+    def of_range(cls, values: Sequence[float], *, case: str, metric: str, **others: object) -> "BenchmarkRow":
+        """The median of several rounds, with the smallest and the largest beside it; `others` are further keys of the row."""
+        return cls(case=case, metric=metric, value=median(values), low=min(values), high=max(values), **others)  # type: ignore[arg-type]  # keys of the row
 
 
 def write_rows(name: str, rows: Sequence[BenchmarkRow], folder: Path) -> None:

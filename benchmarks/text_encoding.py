@@ -6,18 +6,16 @@ The peer lives in an environment of its own (`benchmarks/peers/build.sh sbert`).
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from baselines import ONE_THREAD, calibration_rows
+from baselines import calibration_rows
 from datasets import RESULTS, ROOT, read_dataset, require_datasets
 from leanrec.compression.quantize_text import quantize_text
 from leanrec.compression.static_text import distil_table
@@ -28,6 +26,7 @@ from leanrec.features.onnx_text import OnnxTextEncoder
 from leanrec.features.text_encoder import TextEncoder
 from leanrec.features.text_opening import open_text_encoder
 from leanrec.metrics.likeness import likeness_agreement
+from processes import json_of
 from rows import BenchmarkRow, write_rows
 
 Table = dict[str, Any]
@@ -75,7 +74,7 @@ def encoding_rows(place: Path, *, num_texts: int) -> list[BenchmarkRow]:
     found: dict[str, list[Table]] = {name: [] for name in (*KINDS, PEER)}
     for _ in range(NUM_ROUNDS):
         for name, tables in found.items():
-            tables.append(_json_of([*_command(name, place), str(place / "texts.json"), str(place / f"{name}.npy")]))
+            tables.append(json_of([*_command(name, place), str(place / "texts.json"), str(place / f"{name}.npy")]))
             print(f"{name:22} {len(texts) / tables[-1]['cpu_seconds']:8.1f} items a CPU-second", file=sys.stderr, flush=True)
     return _rows(found, {name: np.load(place / f"{name}.npy") for name in found}, num_texts=len(texts))
 
@@ -151,7 +150,9 @@ def _rows(found: Mapping[str, Sequence[Table]], vectors: Mapping[str, Any], *, n
         speeds = [num_texts / table["cpu_seconds"] for table in found[name]]
         ratios = [their["cpu_seconds"] / our["cpu_seconds"] for their, our in zip(peer, found[name], strict=True)]
         rows.append(_speed_row(speeds, case=f"speed, {name}", note=note, bytes=found[name][0]["bytes"], **common))
-        rows.append(_range_row(ratios, case=f"times the peer, {name}", metric="items per CPU-second, ours / theirs", unit="x", peer=PEER, **common))
+        rows.append(
+            BenchmarkRow.of_range(ratios, case=f"times the peer, {name}", metric="items per CPU-second, ours / theirs", unit="x", peer=PEER, **common)
+        )
         is_same_space = name != "static"
         agreement = likeness_agreement(vectors[PEER], vectors[name], is_same_space=is_same_space)
         figures = {f"shared among the {agreement.neighbours} nearest": agreement.shared_neighbours, "correlation of cosines": agreement.correlation}
@@ -162,19 +163,7 @@ def _rows(found: Mapping[str, Sequence[Table]], vectors: Mapping[str, Any], *, n
 
 
 def _speed_row(speeds: Sequence[float], **others: Any) -> BenchmarkRow:  # Any: keys of a row
-    return _range_row(speeds, metric="items per CPU-second", unit="1/s", **others)
-
-
-def _range_row(values: Sequence[float], **others: Any) -> BenchmarkRow:  # Any: keys of a row
-    """The median, with the smallest and the largest beside it."""
-    return BenchmarkRow(value=median(values), low=min(values), high=max(values), **others)
-
-
-def _json_of(command: Sequence[str]) -> Table:
-    environment = {**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-    table: Table = json.loads(output.strip().splitlines()[-1])
-    return table
+    return BenchmarkRow.of_range(speeds, metric="items per CPU-second", unit="1/s", **others)
 
 
 if __name__ == "__main__":

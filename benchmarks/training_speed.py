@@ -6,20 +6,18 @@ The peers live in environments of their own (`benchmarks/peers/build.sh`). RecTo
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from accuracy import LONG_HISTORIES
-from baselines import ONE_THREAD, calibration_rows
+from baselines import calibration_rows
 from datasets import RESULTS, ROOT, read_dataset, require_datasets
 from leanrec.data.split import split_leave_one_out
 from leanrec.recommenders.sequential import Sequential, SequentialConfig
 from leanrec.training.run import Run
+from processes import json_of
 from rows import BenchmarkRow, read_rows, write_rows
 
 Table = dict[str, Any]
@@ -69,23 +67,25 @@ def pass_rows() -> list[BenchmarkRow]:
     theirs: dict[str, list[Table]] = {peer: [] for peer in RUNNERS}
     for _ in range(NUM_ROUNDS):
         for name in OURS:
-            ours[name].append(_json_of([sys.executable, __file__, "--pass-of", name])["cpu_seconds"])
+            ours[name].append(json_of([sys.executable, __file__, "--pass-of", name])["cpu_seconds"])
         for peer, (folder, script) in RUNNERS.items():
             command = [str(PEERS / folder / "bin" / "python"), str(PLACE / script), "--passes", "1", "--fraction", str(FRACTION)]
-            theirs[peer].append(_json_of(command))
+            theirs[peer].append(json_of(command))
     common: Table = {"dataset": "amazon14-beauty", "protocol": f"one pass over the targets of training, one thread, {NUM_ROUNDS} rounds in turn"}
     rows = [
-        _range_row(seconds, case="pass", metric="CPU-seconds of a pass", unit="s", note=f"leanrec, {name}", **common)
+        BenchmarkRow.of_range(seconds, case="pass", metric="CPU-seconds of a pass", unit="s", note=f"leanrec, {name}", **common)
         for name, seconds in ours.items()
     ]
     for peer, found in theirs.items():
         seconds = [value for entry in found for value in entry["pass_cpu_seconds"]]
         note = f"{json.dumps(found[0]['recipe'])}; {found[0]['timed_batches']} of {found[0]['batches_of_a_pass']} batches timed a round"
-        rows.append(_range_row(seconds, case="pass", metric="CPU-seconds of a pass", unit="s", peer=peer, note=note, **common))
+        rows.append(BenchmarkRow.of_range(seconds, case="pass", metric="CPU-seconds of a pass", unit="s", peer=peer, note=note, **common))
         for name, own in ours.items():
             ratios = [their / our for their, our in zip(seconds, own, strict=True)]
             case = "cost_per_pass" if name == "same size" else f"cost_per_pass, {name}"
-            rows.append(_range_row(ratios, case=case, metric="times lower than the peer's", unit="x", peer=peer, note=f"leanrec, {name}", **common))
+            rows.append(
+                BenchmarkRow.of_range(ratios, case=case, metric="times lower than the peer's", unit="x", peer=peer, note=f"leanrec, {name}", **common)
+            )
     return rows
 
 
@@ -101,7 +101,7 @@ def quality_rows(keys: Sequence[str] = tuple(DATASETS)) -> list[BenchmarkRow]:
         peer = json.loads(path.read_text(encoding="utf-8"))
         best = max(peer["points"], key=lambda point: point["valid"]["ndcg@10"])
         quality = best["valid"]["ndcg@10"]
-        way = _published_way(dataset) or _json_of([sys.executable, __file__, "--way-to", key, str(quality)])
+        way = _published_way(dataset) or json_of([sys.executable, __file__, "--way-to", key, str(quality)])
         rows += _way_rows(dataset, peer=peer, best=best, way=way)
     return rows
 
@@ -173,17 +173,6 @@ def our_way(key: str, quality: float) -> Table:
         if record.quality is not None and record.quality >= quality:
             break
     return {"points": points}
-
-
-def _json_of(command: Sequence[str]) -> Table:
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD}).stdout
-    found: Table = json.loads(output.strip().splitlines()[-1])
-    return found
-
-
-def _range_row(values: Sequence[float], **others: Any) -> BenchmarkRow:  # Any: keys of a row
-    """The median, with the smallest and the largest beside it."""
-    return BenchmarkRow(value=median(values), low=min(values), high=max(values), **others)
 
 
 if __name__ == "__main__":
