@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,18 @@ from leanrec.recommenders.building import build
 from leanrec.recommenders.model import Model
 
 START_SECONDS = 60.0
+
+
+def ask(api: httpx.Client, **request: object) -> dict[str, Any]:
+    """What the server recommends."""
+    response = api.post("/v1/recommend", json=request)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    """The items of an answer, best first."""
+    return [item["item_id"] for item in answer["items"]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,8 @@ import pytest
 
 from leanrec.recommenders.model import Model
 
+from .conftest import ask, ids
+
 _numbers = itertools.count()
 
 
@@ -19,16 +21,6 @@ def tell(api: httpx.Client, *events: dict[str, object]) -> dict[str, int]:
     response = api.post("/v1/events", json={"events": events})
     assert response.status_code == 200, response.text
     return response.json()
-
-
-def ask(api: httpx.Client, **request: object) -> dict[str, object]:
-    response = api.post("/v1/recommend", json=request)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def ids(answer: dict) -> list[str]:  # type: ignore[type-arg]  # JSON
-    return [item["item_id"] for item in answer["items"]]
 
 
 def test_a_known_user_is_answered_with_reasons_stages_and_times(api: httpx.Client, model: Model) -> None:

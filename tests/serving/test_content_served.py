@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from leanrec.recommenders.model import Model
 
-from .conftest import fitted, serving
+from .conftest import ask, fitted, ids, serving
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +26,6 @@ def api(folders: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterat
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield client
-
-
-def ask(api: httpx.Client, **request: object) -> dict[str, Any]:
-    response = api.post("/v1/recommend", json=request)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [item["item_id"] for item in answer["items"]]
 
 
 def test_words_alone_are_read_by_the_model(api: httpx.Client) -> None:

@@ -21,7 +21,7 @@ from leanrec.serving.reading import LanguageConfig, Read
 from leanrec.serving.served_model import OpenedModel, ServedModel
 from leanrec.serving.stage import Candidates, Question
 
-from .conftest import fitted, serving
+from .conftest import ask, fitted, ids, serving
 from .test_torch_free import BLOCKED
 
 BY_SCORE = {"diversify": {"relevance": 1.0}, "explore": {"share": 0.0}}
@@ -55,16 +55,6 @@ def api(folder: Path, other_folder: Path, tmp_path_factory: pytest.TempPathFacto
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield client
-
-
-def ask(api: httpx.Client, **request: object) -> dict[str, Any]:
-    response = api.post("/v1/recommend", json=request)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [item["item_id"] for item in answer["items"]]
 
 
 def note(answer: dict[str, Any]) -> str:

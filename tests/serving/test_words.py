@@ -9,21 +9,13 @@ import pytest
 
 from leanrec.recommenders.model import Model
 
-
-def ask(api: httpx.Client, **request: object) -> dict[str, Any]:
-    response = api.post("/v1/recommend", json=request)
-    assert response.status_code == 200, response.text
-    return response.json()
+from .conftest import ask, ids
 
 
 def find(api: httpx.Client, like: str, **parameters: object) -> dict[str, Any]:
     response = api.get("/v1/items", params={"like": like, **parameters})
     assert response.status_code == 200, response.text
     return response.json()
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [item["item_id"] for item in answer["items"]]
 
 
 def test_conditions_in_words_are_met_and_shown(api: httpx.Client, model: Model) -> None:
