@@ -3,7 +3,7 @@
 A row at time t sees the events strictly before t. Events at exactly t are not seen, in whatever order the file has them.
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import log1p
@@ -52,9 +52,9 @@ class EventTransform(Transform, ABC):
         """In microseconds."""
         return NO_DECAY
 
+    @abstractmethod
     def figures(self, counted: tuple[Figures, ...], ages: Figures, prior: float) -> Figures:
         """(n,) the figure from the counts of each group, the days since the last event, and the mean rate."""
-        raise NotImplementedError
 
     def fit(self, table: Table, *, earlier: Mapping[str, Fitted]) -> "FittedEvents":  # noqa: ARG002 - reads no other feature
         """Take in the past, and learn mean and deviation over the rows, each as of its own time."""

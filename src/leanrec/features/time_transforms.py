@@ -1,6 +1,6 @@
 """Transforms of time: of day and of week as cycles or buckets, and how old something is."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,14 +53,14 @@ class Cycle(CodeTransform, ABC):
         return ()
 
     @property
+    @abstractmethod
     def minutes(self) -> int:
         """Length of the cycle."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def num_buckets(self) -> int:
         """Buckets of a cycle."""
-        raise NotImplementedError
 
     def fit(self, table: Table, *, earlier: Mapping[str, Fitted]) -> "FittedCycle":  # noqa: ARG002 - reads no other feature
         """Check that there are clock times; nothing is learned."""

@@ -104,9 +104,9 @@ class Fitted(ABC):
     def dense(self, table: Table) -> FloatArray:
         """(n, W) float32."""
 
-    def codes(self, table: Table) -> Rows:
-        """(n,) int64 below `cardinality`; only where there is one."""
-        raise NotImplementedError
+    def codes(self, table: Table) -> Rows:  # noqa: ARG002 - those with codes read it
+        """(n,) int64 below `cardinality`; raises `ConfigError` where there is none."""
+        raise ConfigError(f"feature {self.config.name!r} is dense: it has no codes", hint="read its dense columns")
 
     @abstractmethod
     def to_arrays(self) -> Arrays:
