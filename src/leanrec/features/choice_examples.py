@@ -69,7 +69,9 @@ def moments_of(histories: Histories, texts: Sequence[str], *, config: ExamplesCo
         places = np.flatnonzero(is_first & has_past & has_text[rows])[-config.per_user :]
         found += [(user, rows[:place], int(rows[place])) for place in places.tolist()]
     if not found:
-        raise DataError("no user chose two items that have a text: there is nothing to learn from", hint="read a catalogue with titles")
+        raise DataError(
+            "no user chose two items that have a text: there is nothing to learn from", hint="read a catalogue with titles: --catalogue FILE"
+        )
     if len(found) > config.max_questions:
         found = [found[place] for place in np.sort(rng.permutation(len(found))[: config.max_questions])]
     return Moments(

@@ -66,7 +66,9 @@ class HistoryPairs:
         rows = [histories.of(sequence) for sequence in range(len(histories))]
         self._histories = [kept for row in rows if len(kept := row[has_text[row]]) >= 2]
         if not self._histories:
-            raise DataError("no user chose two items that have a text: there is nothing to learn from", hint="read a catalogue with titles")
+            raise DataError(
+                "no user chose two items that have a text: there is nothing to learn from", hint="read a catalogue with titles: --catalogue FILE"
+            )
         counts = np.bincount(np.concatenate(self._histories), minlength=len(tokens))
         self._log_chances = np.log(np.maximum(counts, 1) / counts.sum()).astype(np.float32)
 

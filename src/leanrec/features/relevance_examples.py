@@ -104,7 +104,9 @@ class RelevanceBatches:
         self._read = tokenizer.read_pairs(*examples.pairs_of(np.arange(len(examples))))
         readable = np.array([len(ids) > 0 for ids in self._read.ids], np.bool_)
         if not readable.any():
-            raise DataError("no pair has a candidate with a text: there is nothing to learn from", hint="read a catalogue with titles")
+            raise DataError(
+                "no pair has a candidate with a text: there is nothing to learn from", hint="read a catalogue with titles: --catalogue FILE"
+            )
         places = np.flatnonzero(readable)
         starts = np.flatnonzero(np.diff(examples.questions[places], prepend=-1))
         self._groups = np.split(places, starts[1:])

@@ -61,7 +61,9 @@ class PromptBatches:
         lines = scorer.prompts.lines(chosen)
         told = [(scorer.prompts.read(history), list(line)) for history, line in zip(histories, lines, strict=True) if line]
         if not told:
-            raise DataError("nothing that was chosen has a text: there is nothing to learn from", hint="read a catalogue with titles")
+            raise DataError(
+                "nothing that was chosen has a text: there is nothing to learn from", hint="read a catalogue with titles: --catalogue FILE"
+            )
         self._tokens = [[*prompt, *line] for prompt, line in told]
         self._starts = np.array([len(prompt) for prompt, _ in told])
         self._pad_id, self._config, self._seed = scorer.pad_id, config, seed
