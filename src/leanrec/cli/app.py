@@ -7,7 +7,7 @@ import typer
 
 from leanrec.cli.asking import explain, recommend, similar
 from leanrec.cli.distilling import distill
-from leanrec.cli.encoders import encoder
+from leanrec.cli.encoders import encoder, scorer
 from leanrec.cli.features import features
 from leanrec.cli.finetuning import adapt, finetune
 from leanrec.cli.house import doctor, list_names
@@ -40,7 +40,25 @@ def root(
     """Set what all verbs share."""
 
 
-for verb in (demo, data, inspect, fit, prove, recommend, similar, explain, blurb, profile, serve, encoder, pretrain, finetune, adapt, distill):
+for verb in (
+    demo,
+    data,
+    inspect,
+    fit,
+    prove,
+    recommend,
+    similar,
+    explain,
+    blurb,
+    profile,
+    serve,
+    encoder,
+    pretrain,
+    finetune,
+    adapt,
+    scorer,
+    distill,
+):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")

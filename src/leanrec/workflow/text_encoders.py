@@ -94,7 +94,7 @@ def make_text_encoder(
         width=made.width,
         num_bytes=Artifact.open(to).num_bytes,
         fingerprint=made.fingerprint,
-        agreement=None if made is original else _agreement(original, made, texts=_sample(data), is_same_space=kind != "static"),
+        agreement=None if made is original else _agreement(original, made, texts=sample_texts(data), is_same_space=kind != "static"),
     )
 
 
@@ -129,8 +129,8 @@ def _made(original: "HuggingFaceTextEncoder | OnnxTextEncoder", *, kind: Kind, w
     return OnnxTextEncoder(quantize_text(encoder.graph)) if kind == "onnx-int8" else encoder
 
 
-def _sample(data: str | None) -> list[str]:
-    """Distinct texts to compare on, spread over the catalogue."""
+def sample_texts(data: str | None) -> list[str]:
+    """Distinct texts to compare on: of items of `data`, spread over the catalogue, else twenty sentences."""
     if data is None:
         return list(SAMPLE_TEXTS)
     items = read(data).catalogue.descriptions()
