@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from datasets import DATA
+from datasets import read_dataset
 from encoders import minilm_folder, run_of
 from leanrec.data.dataset import Dataset
 from leanrec.data.query import Query
-from leanrec.data.sources.movielens import MovieLensSource
 from leanrec.evaluation.efficiency import spend
 from leanrec.metrics.uncertainty import bootstrap_means
 from leanrec.recommenders.building import build
@@ -46,8 +45,7 @@ def settings() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
 
 def rows() -> list[BenchmarkRow]:
     """Recall@10 and NDCG@10 of each recipe by the number of known events."""
-    reading = MovieLensSource().read(str(DATA / NAME))
-    dataset = Dataset.build(reading.log, catalogue=reading.catalogue)
+    dataset = read_dataset(NAME)
     cut = float(np.quantile(dataset.column("timestamp"), OLDER))
     train = dataset.subset(dataset.column("timestamp") < cut)
     newcomers = _newcomers(dataset, cut)

@@ -10,6 +10,7 @@ import polars as pl
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.dataset import Dataset
 from leanrec.data.events import EVENT_SCHEMA, EventLog
+from leanrec.data.sources.movielens import MovieLensSource
 from leanrec.data.sources.sequences import SequencesSource
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,7 @@ FILES = {
     "amazon14-toys": "sequences.txt",
     "amazon14-instruments": "reviews.jsonl",
     "ml-1m": "interactions.tsv",
+    "ml-latest-small": "ratings.csv",
 }
 
 
@@ -34,7 +36,8 @@ def read_dataset(name: str) -> Dataset:
     """Events and catalogue of one folder; of MovieLens-1M the order of the file, ties included."""
     if name == "ml-1m":
         return _movielens_1m(DATA / name)
-    reading = SequencesSource().read(str(DATA / name / FILES[name]))
+    folder = DATA / name
+    reading = MovieLensSource().read(str(folder)) if name == "ml-latest-small" else SequencesSource().read(str(folder / FILES[name]))
     return Dataset.build(reading.log, catalogue=reading.catalogue)
 
 

@@ -1,4 +1,4 @@
-"""Distillation on Amazon Beauty: an ensemble's knowledge in one small network, beside the same network without a teacher.
+"""Distillation: an ensemble's knowledge in one small network, beside the same network without a teacher.
 
 Leave-one-out, full catalogue, history masked, ties against us. A pair is a teacher, a student, and the control: the student's network, trained on the
 log alone. Settings were chosen on validation users; the test is read by `rows`. Every fit has a process of its own, one thread; what is
@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from baselines import ONE_THREAD
 from datasets import ROOT, read_dataset
+from distillation_pairs import PAIRS, TEACHERS, Pair, Teacher
 from leanrec.data.split import Split, split_leave_one_out
 from leanrec.evaluation.efficiency import answer_milliseconds
 from leanrec.evaluation.full_ranking import rank_holdout
@@ -33,80 +33,43 @@ from leanrec.recommenders.protocol import CatalogueRecommender
 from leanrec.training.run import Run
 from rows import BenchmarkRow
 
-CACHE = ROOT / ".cache" / "language" / "distillation"
-DATASET = "amazon14-beauty"
 METRIC = "ndcg@10"
 TEACHER_SEED = 10
-NUM_NETWORKS = 3
-TEACHER: Mapping[str, Any] = {
-    "members": [
-        {"name": "ensemble", "config": {"num_fits": NUM_NETWORKS}, "weight": 1.0},
-        {"name": "cooccurrence", "weight": 0.5},
-        *({"name": name, "weight": 0.1} for name in ("ease", "item-knn", "popularity-category")),
-    ]
-}
-"""The members of the default fusion, with three networks in place of one; weights by validation on 4000 users."""
 NUM_ROUNDS = 3
 """Teacher and student are timed in turn, so often."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
-    """A student with its control; both are told the same of their network."""
-
-    name: str
-    network: Mapping[str, Any]
-    student: Mapping[str, Any]
-    """Settings of `distilled` besides."""
-    control: Mapping[str, Any]
-    """Settings of `sequential` besides."""
-    seeds: int = 1
-
-
-PAIRS = (
-    Pair(
-        name="gru, width 48",
-        network={"encoder": {"block": "gru", "width": 48, "num_layers": 1, "dropout": 0.3}},
-        student={"questions": {"shortened": 0}, "training": {"max_epochs": 14, "warmup_epochs": 1, "validate_every": 2}},
-        control={},
-    ),
-    Pair(
-        name="gru, width 64, longer",
-        network={"encoder": {"block": "gru", "width": 64, "num_layers": 1, "dropout": 0.3}},
-        student={
-            "questions": {"shortened": 0},
-            "distillation": {"share": 0.8},
-            "training": {"max_epochs": 22, "warmup_epochs": 1, "validate_every": 2, "patience": None},
-        },
-        control={},
-    ),
-)
-
-
 def fill() -> None:
     """Fit and measure what is not kept yet, each in a process of its own."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    jobs = [f"network {number}" for number in range(NUM_NETWORKS)] + ["teacher"]
-    jobs += [f"{role} {seed} {number}" for number, pair in enumerate(PAIRS) for seed in range(pair.seeds) for role in ("student", "control")]
-    jobs += [f"latency {number}" for number in range(len(PAIRS))]
-    for job in jobs:
+    for job in _jobs():
+        _folder(job).mkdir(parents=True, exist_ok=True)
         if not _place(job).is_file():
             subprocess.run([sys.executable, __file__, job], check=True, env={**os.environ, **ONE_THREAD})
 
 
+def _jobs() -> list[str]:
+    """A kind and numbers: `network TEACHER NUMBER`, `teacher TEACHER`, `student PAIR SEED`, `control PAIR SEED`, `latency PAIR`."""
+    jobs = []
+    for number, teacher in enumerate(TEACHERS):
+        jobs += [*(f"network {number} {network}" for network in range(teacher.num_networks)), f"teacher {number}"]
+    jobs += [f"{role} {number} {seed}" for number, pair in enumerate(PAIRS) for seed in range(pair.seeds) for role in ("student", "control")]
+    return jobs + [f"latency {number}" for number in range(len(PAIRS))]
+
+
 def do(job: str) -> None:
     """One job: a fit with the figures of each user, or latencies."""
-    kind, *numbers = job.split()
+    kind, number, *others = job.split()
     if kind == "latency":
-        _keep(job, _latencies(PAIRS[int(numbers[0])]))
+        _keep(job, _latencies(int(number)))
         return
-    split = split_leave_one_out(read_dataset(DATASET))
+    teacher = _teacher_of(job)
+    split = split_leave_one_out(read_dataset(teacher.dataset))
     began = time.process_time()
     if kind == "network":
-        _fit_network(int(numbers[0]), split)
+        _fit_network(teacher, int(others[0]), split)
         _keep(job, {"cpu_seconds": time.process_time() - began})
         return
-    fitted = _fit_teacher(split) if kind == "teacher" else _fit_pair(kind, seed=int(numbers[0]), pair=PAIRS[int(numbers[1])], split=split)
+    fitted = _fit_teacher(teacher, split) if kind == "teacher" else _fit_pair(job, split)
     _keep(job, measured(fitted, split) | {"cpu_seconds": time.process_time() - began, "bytes": _bytes(_saved(job))})
 
 
@@ -121,48 +84,55 @@ def rows() -> list[BenchmarkRow]:
     return [row for number in range(len(PAIRS)) for row in _rows_of(number)]
 
 
-def _fit_network(number: int, split: Split) -> None:
+def _fit_network(teacher: Teacher, number: int, split: Split) -> None:
     """One of the teacher's networks, where the ensemble will find it."""
-    folder = CACHE / "teacher-run" / "ensemble" / f"fit-{number}"
-    fit_once("sequential", {}, split.train, valid=split.valid, run=Run(seed=TEACHER_SEED + number), folder=folder)
+    folder = teacher.cache / "teacher-run" / "ensemble" / f"fit-{number}"
+    fit_once("sequential", dict(teacher.network), split.train, valid=split.valid, run=Run(seed=TEACHER_SEED + number), folder=folder)
 
 
-def _fit_teacher(split: Split) -> CatalogueRecommender:
-    run = Run(seed=TEACHER_SEED, folder=CACHE / "teacher-run")
-    teacher = build("fusion", TEACHER).fit(split.train, valid=split.valid, run=run)
-    teacher.save(_saved("teacher"))
-    return opener("fusion").load(_saved("teacher"))  # type: ignore[return-value]  # a fusion scores its catalogue
+def _fit_teacher(teacher: Teacher, split: Split) -> CatalogueRecommender:
+    run = Run(seed=TEACHER_SEED, folder=teacher.cache / "teacher-run")
+    folder = _teacher_folder(teacher)
+    build("fusion", teacher.config).fit(split.train, valid=split.valid, run=run).save(folder)
+    return opener("fusion").load(folder)  # type: ignore[return-value]  # a fusion scores its catalogue
 
 
-def _fit_pair(role: str, *, seed: int, pair: Pair, split: Split) -> CatalogueRecommender:
+def _fit_pair(job: str, split: Split) -> CatalogueRecommender:
     """The student or the control; students that ask the same share what the teacher said."""
-    job = f"{role} {seed} {PAIRS.index(pair)}"
+    role, number, seed = job.split()
+    pair, saved = PAIRS[int(number)], _saved(job)
     if role == "control":
-        fitted = build("sequential", _merged(pair.network, pair.control)).fit(split.train, valid=split.valid, run=Run(seed=seed))
+        fitted = build("sequential", _merged(pair.network, pair.control)).fit(split.train, valid=split.valid, run=Run(seed=int(seed)))
     else:
-        questions, wanted = pair.student.get("questions", {}), pair.student.get("distillation", {})
-        is_drawn = bool(questions.get("shortened") or questions.get("mixed"))
-        folder = _saved(job).with_name(f"{_saved(job).name}-run")
-        lists = CACHE / f"lists-{_digest([TEACHER, questions, wanted.get('length'), seed if is_drawn else None])}"
+        folder = saved.with_name(f"{saved.name}-run")
+        lists = _lists(pair, int(seed))
         lists.mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
         if not (folder / "lists").is_symlink():
             (folder / "lists").symlink_to(lists)
-        config = {**_merged(pair.network, pair.student), "teacher": {"folder": str(_saved("teacher"))}}
-        fitted = build("distilled", config).fit(split.train, valid=split.valid, run=Run(seed=seed, folder=folder))
-    fitted.save(_saved(job))
-    return opener("sequential").load(_saved(job))  # type: ignore[return-value]  # a network scores its catalogue
+        config = {**_merged(pair.network, pair.student), "teacher": {"folder": str(_teacher_folder(pair.teacher))}}
+        fitted = build("distilled", config).fit(split.train, valid=split.valid, run=Run(seed=int(seed), folder=folder))
+    fitted.save(saved)
+    return opener("sequential").load(saved)  # type: ignore[return-value]  # a network scores its catalogue
+
+
+def _lists(pair: Pair, seed: int) -> Path:
+    """What the teacher says to the questions of a pair, which a seed decides only where histories are invented."""
+    questions, wanted = pair.student.get("questions", {}), pair.student.get("distillation", {})
+    is_drawn = bool(questions.get("shortened") or questions.get("mixed"))
+    return pair.teacher.cache / f"lists-{_digest([pair.teacher.config, questions, wanted.get('length'), seed if is_drawn else None])}"
 
 
 def _merged(network: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     return {**network, **others}
 
 
-def _latencies(pair: Pair) -> dict[str, Any]:  # Any: arrays, for one .npz
+def _latencies(number: int) -> dict[str, Any]:  # Any: arrays, for one .npz
     """Milliseconds of single answers, wall clock and processor, teacher and student in turn."""
-    queries = split_leave_one_out(read_dataset(DATASET)).holdout("valid").queries
+    teacher = PAIRS[number].teacher
+    queries = split_leave_one_out(read_dataset(teacher.dataset)).holdout("valid").queries
     chosen = [queries[place] for place in np.linspace(0, len(queries) - 1, 150).astype(int)]
-    opened = {"teacher": opener("fusion").load(_saved("teacher")), "student": opener("sequential").load(_saved(f"student 0 {PAIRS.index(pair)}"))}
+    opened = {"teacher": opener("fusion").load(_teacher_folder(teacher)), "student": opener("sequential").load(_saved(f"student {number} 0"))}
     found: dict[str, list[Any]] = {f"{name} {clock}": [] for name in opened for clock in ("wall", "cpu")}
     for _ in range(NUM_ROUNDS):
         for name, recommender in opened.items():
@@ -176,21 +146,22 @@ def _latencies(pair: Pair) -> dict[str, Any]:  # Any: arrays, for one .npz
 
 def _rows_of(number: int) -> list[BenchmarkRow]:
     pair = PAIRS[number]
-    teacher, latency = _load("teacher"), _load(f"latency {number}")
-    of = {role: [_load(f"{role} {seed} {number}") for seed in range(pair.seeds)] for role in ("student", "control")}
+    place = TEACHERS.index(pair.teacher)
+    teacher, latency = _load(f"teacher {place}"), _load(f"latency {number}")
+    of = {role: [_load(f"{role} {number} {seed}") for seed in range(pair.seeds)] for role in ("student", "control")}
     means = {role: {part: np.mean([outcome[part] for outcome in outcomes], axis=0) for part in ("valid", "test")} for role, outcomes in of.items()}
     means["teacher"] = {part: teacher[part] for part in ("valid", "test")}
-    networks = sum(float(_load(f"network {one}")["cpu_seconds"]) for one in range(NUM_NETWORKS))
+    networks = sum(float(_load(f"network {place} {one}")["cpu_seconds"]) for one in range(pair.teacher.num_networks))
     spent = {role: float(np.mean([outcome["cpu_seconds"] for outcome in outcomes])) for role, outcomes in of.items()}
     spent["teacher"] = networks + float(teacher["cpu_seconds"])
     num_bytes = {role: int(outcomes[0]["bytes"]) for role, outcomes in of.items()} | {"teacher": int(teacher["bytes"])}
-    common: dict[str, Any] = {"dataset": DATASET, "protocol": "history masked", "seeds": pair.seeds}  # Any: keys of a row
+    common: dict[str, Any] = {"dataset": pair.teacher.dataset, "protocol": "history masked", "seeds": pair.seeds}  # Any: keys of a row
     found = []
     for role in ("teacher", "control", "student"):
         for part in ("test", "valid"):
             figures = {**common, "case": f"distillation: {role}, {pair.name}", "cpu_seconds": spent[role], "bytes": num_bytes[role]}
             found.append(_row(bootstrap_means(means[role][part], rng=_rng()).measure(), metric=METRIC, part=part, common=figures))
-    others = {**means, "sequential": _undistilled()}
+    others = {**means, "sequential": _undistilled(pair.teacher.dataset)}
     for name, base in (("teacher", "control"), ("student", "control"), ("student", "sequential")):
         for part in ("test", "valid"):
             if part in others[base]:
@@ -226,9 +197,9 @@ def _cost_rows(pair: Pair, latency: Mapping[str, Any], num_bytes: Mapping[str, i
     ]
 
 
-def _undistilled() -> dict[str, np.ndarray]:
+def _undistilled(dataset: str) -> dict[str, np.ndarray]:
     """(B,) the metric of every user, the mean of the seeds of the default `sequential` that `accuracy.py` kept; empty where it kept none."""
-    kept = [dict(np.load(path)) for path in sorted((ROOT / ".cache" / "accuracy").glob(f"{DATASET}-sequential-????????-?.npz"))]
+    kept = [dict(np.load(path)) for path in sorted((ROOT / ".cache" / "accuracy").glob(f"{dataset}-sequential-????????-?.npz"))]
     return {part: np.mean([outcome[f"{part}/{METRIC}"] for outcome in kept], axis=0) for part in ("valid", "test")} if kept else {}
 
 
@@ -241,22 +212,36 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+def _teacher_of(job: str) -> Teacher:
+    kind, number, *_ = job.split()
+    return TEACHERS[int(number)] if kind in ("network", "teacher") else PAIRS[int(number)].teacher
+
+
+def _folder(job: str) -> Path:
+    return _teacher_of(job).cache
+
+
+def _teacher_folder(teacher: Teacher) -> Path:
+    return teacher.cache / f"teacher-{_digest(teacher.config)}"
+
+
 def _saved(job: str) -> Path:
     """The artifact of a job, named after its settings."""
-    kind, *numbers = job.split()
+    kind, number, *seed = job.split()
     if kind == "teacher":
-        return CACHE / f"teacher-{_digest(TEACHER)}"
-    pair = PAIRS[int(numbers[1])]
-    return CACHE / f"{kind}-{_digest([TEACHER if kind == 'student' else None, pair.network, getattr(pair, kind)])}-{numbers[0]}"
+        return _teacher_folder(TEACHERS[int(number)])
+    pair = PAIRS[int(number)]
+    taught_by = pair.teacher.config if kind == "student" else None
+    return _folder(job) / f"{kind}-{_digest([taught_by, pair.network, getattr(pair, kind)])}-{seed[0]}"
 
 
 def _place(job: str) -> Path:
     """Where the figures of a job are kept."""
-    kind, *numbers = job.split()
+    kind, number, *others = job.split()
     if kind == "network":
-        return CACHE / f"network-{numbers[0]}.npz"
+        return _folder(job) / f"network-{others[0]}.npz"
     if kind == "latency":
-        return CACHE / f"latency-{_saved(f'student 0 {numbers[0]}').name}.npz"
+        return _folder(job) / f"latency-{_saved(f'student {number} 0').name}.npz"
     return _saved(job).with_suffix(".npz")
 
 
@@ -273,7 +258,7 @@ def _load(job: str) -> dict[str, Any]:  # Any: arrays and numbers
 
 
 def _keep(job: str, outcome: Mapping[str, Any]) -> None:  # Any: arrays and numbers
-    with tempfile.NamedTemporaryFile(dir=CACHE, delete=False, suffix=".npz") as draft:
+    with tempfile.NamedTemporaryFile(dir=_folder(job), delete=False, suffix=".npz") as draft:
         np.savez(draft, **outcome)
     Path(draft.name).replace(_place(job))
     print(f"{job}: {'  '.join(f'{name} {np.mean(value):.4f}' for name, value in outcome.items())}", file=sys.stderr, flush=True)

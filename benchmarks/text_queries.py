@@ -6,7 +6,6 @@ what is found is found by meaning.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,7 +15,6 @@ from encoders import minilm_folder, run_of
 from leanrec.data.catalogue import Catalogue
 from leanrec.data.dataset import Dataset
 from leanrec.data.query import Query
-from leanrec.data.sources.movielens import MovieLensSource
 from leanrec.features.word_weights import WordWeights
 from leanrec.metrics.uncertainty import bootstrap_means, paired_difference
 from leanrec.recommenders.building import build
@@ -43,10 +41,8 @@ def rows() -> list[BenchmarkRow]:
 
 def _movies() -> tuple[Dataset, Dataset]:
     """The data set as it is, and with each movie's tags as an attribute."""
-    folder = DATA / "ml-latest-small"
-    reading = MovieLensSource().read(str(folder))
-    plain = Dataset.build(reading.log, catalogue=reading.catalogue)
-    table = pl.read_csv(Path(folder) / "tags.csv", schema_overrides={"movieId": pl.String})
+    plain = read_dataset("ml-latest-small")
+    table = pl.read_csv(DATA / "ml-latest-small" / "tags.csv", schema_overrides={"movieId": pl.String})
     tags = table.group_by(pl.col("movieId").alias("item_id")).agg(pl.col("tag").str.to_lowercase().unique().sort().alias("tags"))
     frame = plain.catalogue.frame
     kept = frame.select(name for name in frame.columns if name != "tags").join(tags, on="item_id", how="left", maintain_order="left")
