@@ -11,7 +11,7 @@ from leanrec.config import Budget
 from leanrec.errors import ArtifactError, BudgetError, ConfigError, DataError, TrainingError
 from leanrec.features.batches import Batch, TokenBatches
 from leanrec.features.histories import Histories
-from leanrec.training import checkpoint, device, loop
+from leanrec.training import checkpoint, device, pace
 from leanrec.training.hooks import StepContext
 from leanrec.training.loop import TrainingConfig, resolve_device, resolve_precision, train
 from leanrec.training.run import Run
@@ -144,7 +144,7 @@ def test_the_journal_tells_each_step_and_epoch_once(toy: Toy, batches: MakeBatch
 
 def test_the_budget_brings_the_learning_rate_down_and_ends_in_time(toy: Toy, batches: MakeBatches, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(10**9))
-    monkeypatch.setattr(loop, "monotonic", lambda: next(ticks) * 0.1)  # every look at the clock takes a tenth of a second
+    monkeypatch.setattr(pace, "monotonic", lambda: next(ticks) * 0.1)  # every look at the clock takes a tenth of a second
     task, recorder = toy(), Recorder()
     result = train(task, batches(), config(max_epochs=1000, patience=None), run=Run(budget=Budget(minutes=0.5), hooks=(recorder,)))
     assert result.stopped_because == "budget"
@@ -157,7 +157,7 @@ def test_the_budget_brings_the_learning_rate_down_and_ends_in_time(toy: Toy, bat
 
 def test_a_budget_shorter_than_an_epoch_keeps_what_was_learned(toy: Toy, batches: MakeBatches, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(10**9))
-    monkeypatch.setattr(loop, "monotonic", lambda: next(ticks) * 1.0)
+    monkeypatch.setattr(pace, "monotonic", lambda: next(ticks) * 1.0)
     task = toy()
     before = task.weights()["0.weight"]
     result = train(task, batches(), config(), run=Run(budget=Budget(minutes=0.2)))

@@ -1,6 +1,8 @@
 """NextItemTask: what the training loop is given to train: the loss of a batch of histories, and the quality on validation."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -75,6 +77,11 @@ class NextItemTask:
             raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
         return self._validation.quality(self.module)
 
+    def validation_seconds(self) -> float | None:
+        """About what a validation takes."""
+        validation = self._validation
+        return None if validation is None else foretold_seconds(partial(validation.quality, self.module), num_users=len(validation))
+
 
 class Validation:
     """Validation users with their true next items, asked of a network while it is trained."""
@@ -86,10 +93,14 @@ class Validation:
         self._includes_repeats = holdout.includes_repeats
         self._metric = metric
 
-    def quality(self, network: NextItemNetwork) -> float:
-        """The mean of the metric over the users, of a network in evaluation mode."""
+    def __len__(self) -> int:
+        """How many users are asked."""
+        return len(self._histories)
+
+    def quality(self, network: NextItemNetwork, num_users: int | None = None) -> float:
+        """The mean of the metric over the users, or over the first of them, of a network in evaluation mode."""
         vectors, encoder = self._trained.vectors(network.items, is_cosine=network.is_cosine), network.encoder
-        users = encoded(self._histories, vectors, encode=lambda items: encode_last(encoder, items), max_length=encoder.config.max_length)
+        users = encoded(self._histories[:num_users], vectors, encode=lambda items: encode_last(encoder, items), max_length=encoder.config.max_length)
         ranks: list[Rows] = []
         for start in range(0, len(users), BLOCK_QUERIES):
             scores = users[start : start + BLOCK_QUERIES] @ vectors.T  # (B, N)
@@ -100,6 +111,14 @@ class Validation:
         seen = np.zeros(0, np.int64) if self._includes_repeats else np.unique(self._histories[place])
         masked, _ = rank_targets(scores, self._targets[place], masked=seen)
         return masked
+
+
+def foretold_seconds(ask: Callable[[int], float], *, num_users: int) -> float:
+    """About what asking all users takes, from a block of them."""
+    few = min(BLOCK_QUERIES, num_users)
+    began = monotonic()
+    ask(few)
+    return (monotonic() - began) * num_users / max(1, few)
 
 
 def encode_last(encoder: SequenceEncoder, items: FloatArray) -> FloatArray:

@@ -104,12 +104,18 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
             network = self._build(trained, questions, said)
             holdout = self._holdout(train, valid, run)
 
-            def validate(network: TwoTowerNetwork) -> float:
+            def validate(network: TwoTowerNetwork, num_users: int) -> float:
                 assert holdout is not None  # noqa: S101 - asked only where there is one
-                return self._quality(network, trained, questions, holdout, train)
+                asked = holdout if num_users == len(holdout) else holdout.take(np.arange(num_users))
+                return self._quality(network, trained, questions, asked, train)
 
             task = TwoTowerTask(
-                network, self._loss(trained, batches, run), questions, num_items=len(trained), validate=None if holdout is None else validate
+                network,
+                self._loss(trained, batches, run),
+                questions,
+                num_items=len(trained),
+                validate=validate,
+                num_users=0 if holdout is None else len(holdout),
             )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = {

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,7 +15,7 @@ from leanrec.features.batches import Batch
 from leanrec.models.chunked_softmax import chunk_rows, softmax_bytes
 from leanrec.models.losses import Loss
 from leanrec.models.two_tower import TwoTowerNetwork
-from leanrec.recommenders.next_item_task import LossFor
+from leanrec.recommenders.next_item_task import LossFor, foretold_seconds
 from leanrec.recommenders.training_questions import EventFeatures, EventProfiles, batch_of_rows
 from leanrec.training.training_config import Precision
 
@@ -67,10 +68,13 @@ class TwoTowerTask:
         questions: Questions,
         *,
         num_items: int,
-        validate: Callable[[TwoTowerNetwork], float] | None,
+        validate: Callable[[TwoTowerNetwork, int], float],
+        num_users: int,
     ) -> None:
+        """`validate` asks so many of the validation users, of whom there are `num_users`."""
         self.module = network
-        self._num_items, self._loss_for, self._questions, self._validate = num_items, loss_for, questions, validate
+        self._num_items, self._loss_for, self._questions = num_items, loss_for, questions
+        self._validate, self._num_users = validate, num_users
 
     @property
     def memory_bytes(self) -> int:
@@ -102,9 +106,13 @@ class TwoTowerTask:
 
     def validate(self) -> float:
         """The metric's mean over the validation users."""
-        if self._validate is None:
+        if not self._num_users:
             raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
-        return self._validate(self.module)
+        return self._validate(self.module, self._num_users)
+
+    def validation_seconds(self) -> float | None:
+        """About what a validation takes."""
+        return foretold_seconds(partial(self._validate, self.module), num_users=self._num_users) if self._num_users else None
 
     def _there(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device)

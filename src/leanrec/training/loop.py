@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from itertools import islice
-from time import monotonic, process_time
+from time import monotonic
 from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
@@ -20,6 +20,7 @@ from leanrec.training.hooks import StepContext
 from leanrec.training.journal import JOURNAL_FILE, Journal
 from leanrec.training.memory import require_training_memory
 from leanrec.training.optimizer import Optimizer
+from leanrec.training.pace import Pace
 from leanrec.training.progress import EpochRecord, Progress, Reason, TrainingResult
 from leanrec.training.run import Run
 from leanrec.training.schedule import learning_rate_at
@@ -61,6 +62,7 @@ def train(
         task.module.to(device)
         task.prepare(device=device, precision=precision)
         training = _Training(task, batches, config, run=run, origin=origin, device=device)
+        training.require_time()
         training.begin(resume=resume)
         try:
             return training.finish()
@@ -84,10 +86,19 @@ class _Training(Generic[Kind]):
         self.folder = run.folder / CHECKPOINT_FOLDER if run.folder is not None else None
         self.journal = Journal(run.folder / JOURNAL_FILE if run.folder is not None else None)
         self.bar = ProgressBar("training", total=1.0)
-        self.began = self.saved = monotonic()
-        self.began_cpu = process_time()
+        self.pace = Pace(config, run.budget, self.state)
+        self.saved = monotonic()
 
     # -- beginning and end
+
+    def require_time(self) -> None:
+        """Raise `BudgetError` when the minutes hold no validation, as far as the task can foretell it."""
+        foretell = getattr(self.task, "validation_seconds", None)
+        if foretell is None or self.run.budget.minutes is None or not self.config.validate_every:
+            return
+        self.module.eval()
+        with torch.no_grad():
+            self.pace.require_validation(foretell())
 
     def begin(self, *, resume: bool) -> None:
         """From the folder's checkpoint, or from the module as it is."""
@@ -131,8 +142,8 @@ class _Training(Generic[Kind]):
             best_quality=state.best_quality,
             epochs=state.epoch + bool(state.position),
             steps=state.step,
-            seconds=self.seconds,
-            cpu_seconds=self.cpu_seconds,
+            seconds=self.pace.seconds,
+            cpu_seconds=self.pace.cpu_seconds,
             stopped_because=reason,
             history=state.history,
         )
@@ -142,7 +153,7 @@ class _Training(Generic[Kind]):
             return "patience"
         if self.state.epoch >= self.config.last_epoch:
             return "epochs"
-        return "budget" if self._is_time_up() else None
+        return "budget" if self.pace.is_time_up() else None
 
     # -- an epoch and a step
 
@@ -150,8 +161,9 @@ class _Training(Generic[Kind]):
         self.module.train()
         batches = self.batches.epoch(self.state.epoch, start=self.state.position)
         while added := tuple(islice(batches, self.config.accumulate)):
-            self._run_step(added)
-            if self._is_time_up():
+            with self.pace.stepping():
+                self._run_step(added)
+            if self.pace.is_time_up():
                 break
             if self._is_checkpoint_due() and self.state.position < len(self.batches):
                 self._save()
@@ -159,9 +171,9 @@ class _Training(Generic[Kind]):
 
     def _run_step(self, batches: Sequence[Kind]) -> None:
         state, batch = self.state, batches[-1]
-        self.optimizer.learning_rate = learning_rate_at(self._progress(state.step + 1), self.config)
+        self.optimizer.learning_rate = learning_rate_at(self.pace.share(batch.position, len(self.batches)), self.config)
         if self.rates is not None:
-            self.optimizer.set_rates(self.rates(self._progress(state.step)))
+            self.optimizer.set_rates(self.rates(self.pace.share(state.position, len(self.batches))))
         context = self._context(batch)
         for hook in self.run.hooks:
             hook.before_step(context)
@@ -220,8 +232,8 @@ class _Training(Generic[Kind]):
             loss=mean_loss,
             quality=quality,
             learning_rate=self.optimizer.learning_rate,
-            seconds=self.seconds,
-            cpu_seconds=self.cpu_seconds,
+            seconds=self.pace.seconds,
+            cpu_seconds=self.pace.cpu_seconds,
         )
         state.history += (record,)
         self._note("epoch", epoch=epoch, loss=record.loss, quality=quality, learning_rate=self.optimizer.learning_rate)
@@ -233,19 +245,18 @@ class _Training(Generic[Kind]):
         every = self.config.validate_every
         if every == 0:
             return False
-        if is_whole and (epoch % every == 0 or epoch == self.config.last_epoch):
-            return True
-        return self._is_time_up() and self.state.validation_seconds is not None  # its time was kept free
+        if self.pace.is_time_up():
+            return is_whole or self.state.validation_seconds is not None  # its time was kept free
+        is_last = epoch == self.config.last_epoch
+        return is_whole and (is_last or (epoch % every == 0 and self.pace.is_validation_worth()))
 
     def _quality(self) -> float:
-        began = monotonic()
         self.module.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self.pace.validating():
             quality = float(self.task.validate())
         self.module.train()
         if not math.isfinite(quality):
             self._fail(f"validation gave {quality}")
-        self.state.validation_seconds = monotonic() - began
         return quality
 
     def _judge(self, epoch: int, quality: float | None) -> None:
@@ -273,33 +284,6 @@ class _Training(Generic[Kind]):
             hint=hint,
         )
 
-    # -- time
-
-    @property
-    def seconds(self) -> float:
-        """Wall-clock seconds of training, interruptions left out."""
-        return self.state.seconds + monotonic() - self.began
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Of this process and the ones before the interruptions."""
-        return self.state.cpu_seconds + process_time() - self.began_cpu
-
-    def _progress(self, steps: int) -> float:
-        """How much of the way is done: of the steps or of the time, whichever ends first."""
-        share = steps / (self.config.max_epochs * math.ceil(len(self.batches) / self.config.accumulate))
-        allowed = self._allowed_seconds()
-        return min(1.0, max(share, self.seconds / allowed)) if allowed is not None else share
-
-    def _is_time_up(self) -> bool:
-        allowed = self._allowed_seconds()
-        return allowed is not None and self.seconds >= allowed
-
-    def _allowed_seconds(self) -> float | None:
-        """The budget's time, less what a last validation takes."""
-        minutes = self.run.budget.minutes
-        return None if minutes is None else max(1e-9, 60.0 * minutes - (self.state.validation_seconds or 0.0))
-
     # -- what is written
 
     def _is_checkpoint_due(self) -> bool:
@@ -312,8 +296,7 @@ class _Training(Generic[Kind]):
         if self.folder is None:
             return
         self._require_numbers()
-        self.state.seconds, self.state.cpu_seconds = self.seconds, self.cpu_seconds
-        self.began, self.began_cpu = monotonic(), process_time()
+        self.pace.note()
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -334,13 +317,14 @@ class _Training(Generic[Kind]):
         torch.set_rng_state(parts["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in parts["random"]:
             torch.cuda.set_rng_state(parts["random"]["cuda"], self.device)
-        self.began, self.began_cpu, self.saved = monotonic(), process_time(), monotonic()
+        self.pace.go_on(self.state)
+        self.saved = monotonic()
 
     def _note(self, event: str, **figures: Any) -> None:  # Any: what the journal takes
-        self.journal.write(event, step=self.state.step, **figures, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
+        self.journal.write(event, step=self.state.step, **figures, seconds=self.pace.seconds, cpu_seconds=self.pace.cpu_seconds)
 
     def _advance_bar(self, *, loss: float | None = None) -> None:
         shown = f"epoch {self.state.epoch + 1}" + (f"  loss {loss:.4f}" if loss is not None else "")
         if validated := [record.quality for record in self.state.history if record.quality is not None]:
             shown += f"  validation {validated[-1]:.4f}"
-        self.bar.advance(self._progress(self.state.step) - self.bar.done, description=shown)
+        self.bar.advance(self.pace.share(self.state.position, len(self.batches)) - self.bar.done, description=shown)

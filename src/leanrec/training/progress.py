@@ -58,7 +58,9 @@ class Progress:
     fruitless: int = 0
     """Validations since the best one."""
     validation_seconds: float | None = None
-    """What the last validation took."""
+    """What the last validation took, or was foretold to take."""
+    validated_at: float = 0.0
+    """Seconds of training when the last validation ended."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     history: tuple[EpochRecord, ...] = ()

@@ -34,7 +34,8 @@ class Task(Protocol[Taken]):
 
     A task may say as `memory_bytes: int` what the buffers of one step take; it is read before anything begins. It may say as
     `rates(progress: float) -> Mapping[str, float]` which share of the learning rate a weight has when so much of the way is done, by its name in
-    the module; others have all of it, and with 0 a weight rests and costs no gradient.
+    the module; others have all of it, and with 0 a weight rests and costs no gradient. It may say as `validation_seconds() -> float | None` about
+    what a validation takes; it is asked before the first step of a training with a time limit.
     """
 
     @property
