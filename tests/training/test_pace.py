@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.training.interruptions import CutAt
 
 from leanrec.config import Budget
 from leanrec.errors import BudgetError
@@ -87,18 +88,14 @@ def test_time_that_holds_no_validation_is_refused_before_anything_starts(toy: To
 
 
 def test_an_interrupted_training_has_only_the_time_that_is_left(toy: Toy, batches: MakeBatches, clock: Clock, tmp_path: Any) -> None:
-    class Cut:
-        def before_step(self, context: Any) -> None:
-            if context.step == 60:
-                raise KeyboardInterrupt
-
-        def after_backward(self, context: Any) -> None: ...
-
-        def after_step(self, context: Any) -> None: ...
-
     settings = config(max_epochs=10_000, patience=None, checkpoint_steps=20)
     with pytest.raises(KeyboardInterrupt):
-        train(timed(toy(), clock, step=0.25, validation=1.0), batches(), settings, run=Run(folder=tmp_path, budget=Budget(minutes=1), hooks=(Cut(),)))
+        train(
+            timed(toy(), clock, step=0.25, validation=1.0),
+            batches(),
+            settings,
+            run=Run(folder=tmp_path, budget=Budget(minutes=1), hooks=(CutAt(60),)),
+        )
     result = train(timed(toy(), clock, step=0.25, validation=1.0), batches(), settings, run=Run(folder=tmp_path, budget=Budget(minutes=1)))
     assert 59 <= result.seconds <= 60
     assert result.steps > 100

@@ -6,12 +6,14 @@ of which length follow each other, so that a model sees each group as (B, L, D) 
 
 import hashlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from leanrec.errors import ConfigError
-from leanrec.features.histories import Histories, Rows
+from leanrec.features.histories import FloatArray, Histories, Rows
 
 Groups = tuple[tuple[int, int], ...]
 
@@ -86,6 +88,44 @@ class TokenBatches:
     def settings(self) -> dict[str, int]:
         """What besides the histories decides the batches."""
         return {"max_length": self.max_length, "tokens": self.tokens, "seed": self.seed, "windows": int(self.windows)}
+
+    @property
+    def num_examples(self) -> int:
+        """S, the sequences that batches are cut from."""
+        return len(self._lengths)
+
+    @property
+    def lengths(self) -> Rows:
+        """(S,) targets of each sequence."""
+        return self._lengths
+
+    @property
+    def num_places(self) -> int:
+        """E, events of the histories."""
+        return len(self.histories.item_rows)
+
+    def target_places(self) -> Rows:
+        """(targets of all sequences,) where each target stands among the events, sequence after sequence."""
+        offsets = np.cumsum(self._lengths) - self._lengths
+        places: Rows = np.arange(self.num_tokens) + np.repeat(self._starts + 1 - offsets, self._lengths)
+        return places
+
+    def taking(self, examples: Rows) -> Self:
+        """Batches of these sequences alone."""
+        taken = copy(self)
+        taken._user_rows, taken._starts, taken._lengths = self._user_rows[examples], self._starts[examples], self._lengths[examples]
+        taken._edges = _cut(np.sort(taken._lengths), tokens=self.tokens)
+        return taken
+
+    def example_losses(self, target_losses: FloatArray) -> FloatArray:
+        """(S,) the mean of what is known of a sequence's targets, from a loss for each event of the histories; NaN where of none."""
+        found = target_losses[self.target_places()]
+        sequences = np.repeat(np.arange(self.num_examples), self._lengths)
+        is_known = ~np.isnan(found)
+        sums = np.bincount(sequences, np.where(is_known, found, 0.0), minlength=self.num_examples)
+        counts = np.bincount(sequences, is_known, minlength=self.num_examples)
+        means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+        return means
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in their order, the first `start` left out."""

@@ -57,6 +57,8 @@ class ChunkedSoftmax:
     precision: Precision = "float32"
     rows: int | None = None
     """Rows of a chunk; None takes `chunk_rows`."""
+    losses: Tensor | None = field(default=None, repr=False)
+    """(T,) of the newest call, without gradient."""
     _buffers: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def __call__(self, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
@@ -106,6 +108,7 @@ class _ChunkedSoftmax(Function):
             hidden_gradient -= item_vectors[targets].to(exact)
             item_gradient = columns_gradient.T.contiguous().index_add_(0, targets, hidden.to(exact), alpha=-1 / num_tokens)
             ctx.save_for_backward((hidden_gradient / num_tokens).to(hidden.dtype), item_gradient.to(item_vectors.dtype))
+        softmax.losses = losses
         return losses.mean()
 
     @staticmethod

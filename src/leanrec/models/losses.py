@@ -71,9 +71,19 @@ class FullSoftmax(nn.Module):
             hidden, item_vectors = cosine_sides(hidden, item_vectors, self.temperature)
         return self.softmax(hidden, item_vectors, targets)
 
+    @property
+    def losses(self) -> Tensor | None:
+        """(T,) as `Loss`."""
+        return self.softmax.losses
+
 
 class Loss(Protocol):
     """Called with hidden (T, D), item vectors (N, D) and targets (T,), gives a scalar; negatives come from torch's global generator."""
+
+    @property
+    def losses(self) -> Tensor | None:
+        """(T,) of each target of the newest call, without gradient; absent before the first."""
+        ...
 
     def __call__(self, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """The mean over the tokens."""

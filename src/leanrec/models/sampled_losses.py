@@ -20,6 +20,9 @@ class SampledSoftmax(nn.Module):
     which moves the optimum a little where a few items take most of the draws.
     """
 
+    losses: Tensor | None = None
+    """As `Loss`."""
+
     def __init__(self, item_counts: Tensor, *, num_negatives: int, popularity_power: float = 0.5, temperature: float | None = None) -> None:
         super().__init__()
         self.num_negatives = num_negatives
@@ -47,7 +50,9 @@ class SampledSoftmax(nn.Module):
         positive = (hidden * vectors[: len(targets)]).sum(1) - log_expected[targets]
         others = hidden @ vectors[len(targets) :].T - log_expected[negatives]
         others = others.masked_fill(targets[:, None] == negatives, -torch.inf)
-        return (torch.logsumexp(torch.cat([positive[:, None], others], 1), 1) - positive).mean()
+        losses = torch.logsumexp(torch.cat([positive[:, None], others], 1), 1) - positive
+        self.losses = losses.detach()
+        return losses.mean()
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -57,6 +62,9 @@ class BinaryCrossEntropy(nn.Module):
     overconfidence of few negatives away with beta = a (t (1 - 1/a) + 1/a), a = K / (N - 1) the share of the items that are
     drawn: t = 0 is SASRec's loss, t = 1 has the probabilities of the full softmax.
     """
+
+    losses: Tensor | None = None
+    """As `Loss`."""
 
     def __init__(self, *, num_items: int, num_negatives: int, calibration: float = 0.0) -> None:
         super().__init__()
@@ -73,11 +81,15 @@ class BinaryCrossEntropy(nn.Module):
         positive, others = _logits(negatives, hidden, item_vectors, targets)
         others = others.masked_fill(targets[:, None] == negatives, -torch.inf)
         total = self.beta * functional.softplus(-positive) + functional.softplus(others).sum(1)
+        self.losses = total.detach() / (self.num_negatives + 1)
         return total.mean() / (self.num_negatives + 1)
 
 
 class PairwiseRanking(nn.Module):
     """The target above each of K uniform negatives: -mean log s(z+ - z-) (BPR, Rendle et al. 2009, arXiv 1205.2618, sec. 4.1)."""
+
+    losses: Tensor | None = None
+    """As `Loss`."""
 
     def __init__(self, *, num_negatives: int) -> None:
         super().__init__()
@@ -92,6 +104,7 @@ class PairwiseRanking(nn.Module):
         positive, others = _logits(negatives, hidden, item_vectors, targets)
         is_other = targets[:, None] != negatives
         losses = functional.softplus(others - positive[:, None]) * is_other
+        self.losses = (losses.sum(1) / is_other.sum(1).clamp_min(1)).detach()
         return losses.sum() / is_other.sum().clamp_min(1)
 
 

@@ -110,6 +110,11 @@ class TwoTowerTask:
             raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
         return self._validate(self.module, self._num_users)
 
+    @property
+    def target_losses(self) -> Tensor | None:
+        """(T,) of the batch's targets, as they stood in the newest loss."""
+        return self._loss.losses
+
     def validation_seconds(self) -> float | None:
         """About what a validation takes."""
         return foretold_seconds(partial(self._validate, self.module), num_users=self._num_users) if self._num_users else None

@@ -47,6 +47,11 @@ class TaughtLoss:
         self._is_guess = torch.from_numpy(lesson.is_guess)
         self._questions: Tensor | None = None
 
+    @property
+    def losses(self) -> Tensor | None:
+        """(T,) of each target by the log alone, as `Loss`."""
+        return self._loss.losses
+
     def hear(self, batch: Batch) -> None:
         """Learn which questions the places of the next batch are."""
         self._questions = self._question_at[torch.from_numpy(batch.places)]

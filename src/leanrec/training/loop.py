@@ -79,6 +79,8 @@ class _Training(Generic[Kind]):
         self.module = task.module
         self.frozen = frozen_names(self.module)
         self.rates = getattr(task, "rates", None)
+        self.present = batches
+        self.listens = bool(getattr(batches, "listens", False))
         self.optimizer = Optimizer(self.module, config)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
         self.kept = copy_of_weights(self.module, without=self.frozen)
@@ -159,21 +161,30 @@ class _Training(Generic[Kind]):
 
     def _run_epoch(self) -> None:
         self.module.train()
-        batches = self.batches.epoch(self.state.epoch, start=self.state.position)
+        self._begin_epoch()
+        batches = self.present.epoch(self.state.epoch, start=self.state.position)
         while added := tuple(islice(batches, self.config.accumulate)):
             with self.pace.stepping():
                 self._run_step(added)
             if self.pace.is_time_up():
                 break
-            if self._is_checkpoint_due() and self.state.position < len(self.batches):
+            if self._is_checkpoint_due() and self.state.position < len(self.present):
                 self._save()
         self._close_epoch()
 
+    def _begin_epoch(self) -> None:
+        """What the epoch is cut from; one that a checkpoint cut in two goes on with the same."""
+        begins = self.state.position == 0
+        if begins:
+            self.state.began_at = self.pace.share(0, 1)
+        at = getattr(self.batches, "at", None)
+        self.present = self.batches if at is None else at(self.state.began_at, begins=begins)
+
     def _run_step(self, batches: Sequence[Kind]) -> None:
         state, batch = self.state, batches[-1]
-        self.optimizer.learning_rate = learning_rate_at(self.pace.share(batch.position, len(self.batches)), self.config)
+        self.optimizer.learning_rate = learning_rate_at(self.pace.share(batch.position, len(self.present)), self.config)
         if self.rates is not None:
-            self.optimizer.set_rates(self.rates(self.pace.share(state.position, len(self.batches))))
+            self.optimizer.set_rates(self.rates(self.pace.share(state.position, len(self.present))))
         context = self._context(batch)
         for hook in self.run.hooks:
             hook.before_step(context)
@@ -213,12 +224,14 @@ class _Training(Generic[Kind]):
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
                 self._fail(f"memory ran out with {batch.num_tokens} tokens in the batch", hint="lower `tokens`, or make the model narrower")
             raise
+        if self.listens:
+            self.batches.hear(batch, getattr(self.task, "target_losses", None))  # type: ignore[attr-defined]  # those that listen do
         return loss.item()
 
     def _close_epoch(self) -> None:
         """Validate when it is time to, keep the weights when they are the best, write a checkpoint."""
         state = self.state
-        is_whole = state.position == len(self.batches)
+        is_whole = state.position == len(self.present)
         epoch, mean_loss = state.epoch + 1, state.loss_sum / state.position
         with self.average.in_place() if self.average is not None else nullcontext():
             self._require_numbers()
@@ -303,6 +316,8 @@ class _Training(Generic[Kind]):
         parts = {"module": weights_of(self.module, without=self.frozen), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
         if self.average is not None:
             parts["average"] = self.average.tensors()
+        if self.listens:
+            parts["heard"] = {name: torch.from_numpy(array) for name, array in self.batches.arrays().items()}  # type: ignore[attr-defined]  # as above
         save_checkpoint(self.folder, Checkpoint(progress=self.state, parts=parts), origin=self.origin)
         self.saved = monotonic()
 
@@ -313,6 +328,9 @@ class _Training(Generic[Kind]):
         if self.average is not None:
             self.average.load(parts.get("average", {}))
         self.kept = {name: tensor.clone() for name, tensor in parts.get("kept", {}).items()}
+        if self.listens:
+            heard = {name: tensor.numpy() for name, tensor in parts.get("heard", {}).items()}
+            self.batches.load(heard)  # type: ignore[attr-defined]  # as above
         self.state = checkpoint.progress
         torch.set_rng_state(parts["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in parts["random"]:
@@ -327,4 +345,4 @@ class _Training(Generic[Kind]):
         shown = f"epoch {self.state.epoch + 1}" + (f"  loss {loss:.4f}" if loss is not None else "")
         if validated := [record.quality for record in self.state.history if record.quality is not None]:
             shown += f"  validation {validated[-1]:.4f}"
-        self.bar.advance(self.pace.share(self.state.position, len(self.batches)) - self.bar.done, description=shown)
+        self.bar.advance(self.pace.share(self.state.position, len(self.present)) - self.bar.done, description=shown)

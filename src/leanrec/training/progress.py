@@ -50,6 +50,8 @@ class Progress:
     """Epochs done."""
     position: int = 0
     """Batches of the present epoch done."""
+    began_at: float = 0.0
+    """How much of the way was done when the present epoch began."""
     step: int = 0
     loss_sum: float = 0.0
     """Of the present epoch."""

@@ -35,7 +35,8 @@ class Task(Protocol[Taken]):
     A task may say as `memory_bytes: int` what the buffers of one step take; it is read before anything begins. It may say as
     `rates(progress: float) -> Mapping[str, float]` which share of the learning rate a weight has when so much of the way is done, by its name in
     the module; others have all of it, and with 0 a weight rests and costs no gradient. It may say as `validation_seconds() -> float | None` about
-    what a validation takes; it is asked before the first step of a training with a time limit.
+    what a validation takes; it is asked before the first step of a training with a time limit. For a curriculum that follows the losses it
+    says as `target_losses: Tensor | None` (T,) what each target of the newest batch lost.
     """
 
     @property
@@ -53,7 +54,10 @@ class Task(Protocol[Taken]):
 
 
 class Batches(Protocol[Given]):
-    """What is learned from, the same for the same epoch and start."""
+    """What is learned from, the same for the same epoch and start.
+
+    Batches that change on the way, as `PacedBatches` do, say as `at(progress, begins=...) -> Batches` what an epoch is cut from.
+    """
 
     @property
     def fingerprint(self) -> str:
