@@ -13,8 +13,9 @@ from leanrec.errors import ConfigError, DataError
 from leanrec.features.batches import Batch, TokenBatches
 from leanrec.features.difficulty import by_length, by_popularity, by_recency
 from leanrec.features.histories import Histories
-from leanrec.training.curriculum import CurriculumConfig, PacedBatches
+from leanrec.training.curriculum import CurriculumConfig
 from leanrec.training.loop import train
+from leanrec.training.paced_batches import PacedBatches
 from leanrec.training.run import Run
 from leanrec.training.training_config import TrainingConfig
 
@@ -37,13 +38,13 @@ def taken(batches: TokenBatches) -> list[int]:
 
 def test_short_histories_come_first_and_all_are_in_at_the_end() -> None:
     batches = of_lengths(9, 2, 5, 3)
-    paced = PacedBatches(batches, CurriculumConfig(by="length", start=0.25, until=0.5, pacing="linear"), difficulty=by_length(batches))
+    paced = PacedBatches(batches, curriculum=CurriculumConfig(by="length", start=0.25, until=0.5, pacing="linear"), difficulty=by_length(batches))
     assert [taken(paced.at(progress, begins=True)) for progress in (0.0, 0.1, 0.3, 0.5, 1.0)] == [[1], [1, 3], [1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]]
 
 
 def test_reversed_the_long_ones_come_first() -> None:
     batches = of_lengths(9, 2, 5, 3)
-    paced = PacedBatches(batches, CurriculumConfig(by="length", reverse=True, start=0.25), difficulty=by_length(batches))
+    paced = PacedBatches(batches, curriculum=CurriculumConfig(by="length", reverse=True, start=0.25), difficulty=by_length(batches))
     assert taken(paced.at(0.0, begins=True)) == [0]
 
 
@@ -62,11 +63,11 @@ def test_the_newest_come_first_when_asked_by_recency() -> None:
 
 def test_the_random_control_grows_and_keeps_what_it_has() -> None:
     batches = of_lengths(*range(2, 42))
-    paced = PacedBatches(batches, CurriculumConfig(by="random", start=0.2), seed=3)
+    paced = PacedBatches(batches, curriculum=CurriculumConfig(by="random", start=0.2), seed=3)
     early, late = taken(paced.at(0.0, begins=True)), taken(paced.at(0.2, begins=True))
     assert len(early) == 8 and set(early) < set(late)
     assert early != list(range(8)) and early != list(range(32, 40))
-    assert taken(PacedBatches(batches, CurriculumConfig(by="random", start=0.2), seed=3).at(0.0, begins=True)) == early
+    assert taken(PacedBatches(batches, curriculum=CurriculumConfig(by="random", start=0.2), seed=3).at(0.0, begins=True)) == early
 
 
 def test_a_part_is_cut_into_whole_batches_of_its_own() -> None:
@@ -80,7 +81,7 @@ def test_a_part_is_cut_into_whole_batches_of_its_own() -> None:
 
 def test_examples_that_are_lost_on_come_last_and_unheard_ones_in_the_middle() -> None:
     batches = of_lengths(3, 3, 3, 3)
-    paced = PacedBatches(batches, CurriculumConfig(by="loss", start=0.25, until=1.0, pacing="linear"))
+    paced = PacedBatches(batches, curriculum=CurriculumConfig(by="loss", start=0.25, until=1.0, pacing="linear"))
     for user, loss in ((0, 5.0), (2, 0.1), (3, 1.0)):
         places = batches.target_places().reshape(4, 2)[user]
         paced.hear(_Heard(places), np.full(2, loss, np.float32))
@@ -96,7 +97,7 @@ class _Heard:
 
 def test_what_is_heard_counts_from_the_next_epoch_on() -> None:
     batches = of_lengths(3, 3, 3, 3)
-    paced = PacedBatches(batches, CurriculumConfig(by="loss", start=0.25))
+    paced = PacedBatches(batches, curriculum=CurriculumConfig(by="loss", start=0.25))
     first = taken(paced.at(0.0, begins=True))
     paced.hear(_Heard(batches.target_places()), np.repeat(np.array([9, 8, 7, 1], np.float32), 2))
     assert taken(paced.at(0.0, begins=False)) == first
@@ -119,7 +120,7 @@ class Hearing:
 
 def paced(batches: TokenBatches, by: Any) -> PacedBatches[TokenBatches]:
     wanted = CurriculumConfig(by=by, start=0.3, until=0.7)
-    return PacedBatches(batches, wanted, difficulty=by_length(batches) if by == "length" else None)
+    return PacedBatches(batches, curriculum=wanted, difficulty=by_length(batches) if by == "length" else None)
 
 
 @pytest.mark.parametrize("by", ["length", "random", "loss"])
@@ -156,6 +157,6 @@ def test_what_takes_no_effect_or_cannot_be_is_refused(toy: Toy, batches: MakeBat
     with pytest.raises(ConfigError, match="random has no other way round"):
         CurriculumConfig(by="random", reverse=True)
     with pytest.raises(DataError, match=r"difficulties were given of 80 examples"):
-        PacedBatches(batches(), CurriculumConfig(by="length"), difficulty=np.zeros(3, np.float32))
+        PacedBatches(batches(), curriculum=CurriculumConfig(by="length"), difficulty=np.zeros(3, np.float32))
     with pytest.raises(ConfigError, match="this training does not tell them"):
         train(toy(), paced(batches(), "loss"), config(), run=Run())

@@ -117,6 +117,15 @@ class TokenBatches:
         taken._edges = _cut(np.sort(taken._lengths), tokens=self.tokens)
         return taken
 
+    def resized(self, *, max_length: int | None, tokens: int | None) -> Self:
+        """The same sequences, cut to their newest `max_length` targets, in batches of `tokens`; what is None stays."""
+        resized = copy(self)
+        resized.tokens, resized.max_length = tokens or self.tokens, max_length or self.max_length
+        cut = np.maximum(self._lengths - resized.max_length, 0)
+        resized._starts, resized._lengths = self._starts + cut, self._lengths - cut
+        resized._edges = _cut(np.sort(resized._lengths), tokens=resized.tokens)
+        return resized
+
     def example_losses(self, target_losses: FloatArray) -> FloatArray:
         """(S,) the mean of what is known of a sequence's targets, from a loss for each event of the histories; NaN where of none."""
         found = target_losses[self.target_places()]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
+from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, longest, over_groups
 
 
@@ -70,6 +71,13 @@ class FeedForward(nn.Sequential):
         hidden = config.feedforward * config.width
         super().__init__(nn.Linear(config.width, hidden), nn.GELU(), Dropout(config.dropout), nn.Linear(hidden, config.width))
 
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer."""
+        last = self[-1]
+        assert isinstance(last, nn.Linear)  # noqa: S101 - as it was made
+        return last
+
 
 class TransformerBlock(nn.Module):
     """Attention, then a feed-forward network, each on the normalised events and added to them (pre-norm, arXiv 2002.04745)."""
@@ -87,6 +95,10 @@ class TransformerBlock(nn.Module):
         x = x + self.dropout(self.attention(self.attention_norm(x), groups))
         fed: Tensor = self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x + fed
+
+    def silence(self) -> None:
+        """Let x through as it is."""
+        silence(self.attention.output, self.feedforward.output)
 
 
 def age_of_events(length: int) -> Tensor:

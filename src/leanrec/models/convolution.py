@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
+from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, over_groups
 
 DILATIONS = (1, 4)
@@ -65,3 +66,7 @@ class ConvolutionBlock(nn.Module):
         for unit in self.units:
             x = unit(x, groups)
         return x
+
+    def silence(self) -> None:
+        """Let x through as it is."""
+        silence(*(unit.far.taps for unit in self.units if isinstance(unit, ResidualConvolutions)))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from leanrec.models.attention import CausalAttention, FeedForward, age_of_events
 from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
+from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, over_groups
 
 
@@ -65,6 +66,10 @@ class FrequencyBlock(nn.Module):
         x = x + self.dropout(mixed)
         fed: Tensor = self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x + fed
+
+    def silence(self) -> None:
+        """Let x through as it is: the filter has no last layer, so the norm before it is closed."""
+        silence(self.mixing_norm, self.attention.output, self.feedforward.output)
 
 
 def low_pass_taps(*, window: int, num_frequencies: int) -> Tensor:

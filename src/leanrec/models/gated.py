@@ -7,6 +7,7 @@ from torch.nn import functional
 from leanrec.models.attention import CausalAttention, FeedForward, RelativeBias, age_of_events, split_heads
 from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
+from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, longest, over_groups
 
 
@@ -48,6 +49,10 @@ class HSTUBlock(nn.Module):
         output: Tensor = self.output(self.dropout(mixed * gate))
         return x + output
 
+    def silence(self) -> None:
+        """Let x through as it is."""
+        silence(self.output)
+
 
 class GatedBlock(nn.Module):
     """A transformer block whose residual paths are gated by what they are added to: LiGR (arXiv 2502.03417).
@@ -71,3 +76,7 @@ class GatedBlock(nn.Module):
         x = x + attended * torch.sigmoid(self.attention_gate(x))
         fed: Tensor = self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x + fed * torch.sigmoid(self.feedforward_gate(x))
+
+    def silence(self) -> None:
+        """Let x through as it is."""
+        silence(self.attention.output, self.feedforward.output)

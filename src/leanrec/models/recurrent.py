@@ -1,5 +1,6 @@
 """The recurrent block: a gated recurrent unit over the history, after GRU4Rec (arXiv 1511.06939)."""
 
+import torch
 from torch import Tensor, nn
 
 from leanrec.models.block import BlockConfig
@@ -24,6 +25,14 @@ class RecurrentBlock(nn.Module):
         """(T, D) -> (T, D)."""
         states: Tensor = self.dropout(over_groups(self._states, self.norm(x), groups))
         return x + states
+
+    def silence(self) -> None:
+        """Let x through as it is: a unit whose new content is zero stays at its first state, zero."""
+        content = slice(2 * self.unit.hidden_size, None)  # the last of three gates, in torch's order
+        weights = dict(self.unit.named_parameters())
+        with torch.no_grad():
+            for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
+                weights[name][content] = 0.0
 
     def _states(self, events: Tensor) -> Tensor:
         states: Tensor = self.unit(events)[0]  # (B, L, D) -> (B, L, D)

@@ -14,6 +14,7 @@ from leanrec.models.convolution import ConvolutionBlock
 from leanrec.models.dropout import Dropout
 from leanrec.models.frequency import FrequencyBlock
 from leanrec.models.gated import GatedBlock, HSTUBlock
+from leanrec.models.growing import grow_stack
 from leanrec.models.packing import Groups, longest
 from leanrec.models.recurrent import RecurrentBlock
 
@@ -57,6 +58,12 @@ class SequenceEncoder(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=INITIAL_SCALE)
                 nn.init.zeros_(module.bias)
+
+    def grow(self, num_layers: int) -> dict[str, str]:
+        """Add blocks that let through what they read until there are so many; see `grow_stack`, with names of this encoder's weights."""
+        inherited = grow_stack(self.blocks, num_layers)
+        self.config = self.config.model_copy(update={"num_layers": len(self.blocks)})
+        return {f"blocks.{new}": f"blocks.{old}" for new, old in inherited.items()}
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         """Hidden vectors (T, D) of packed events (T, D); `groups` says which of them are one sequence.

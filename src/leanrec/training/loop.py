@@ -24,6 +24,7 @@ from leanrec.training.pace import Pace
 from leanrec.training.progress import EpochRecord, Progress, Reason, TrainingResult
 from leanrec.training.run import Run
 from leanrec.training.schedule import learning_rate_at
+from leanrec.training.supply import Supply
 from leanrec.training.task import Batches, Task, TrainingBatch
 from leanrec.training.training_config import Precision, TrainingConfig
 from leanrec.training.weights import AveragedWeights, are_finite, copy_of_weights, frozen_names, put_back, weights_of
@@ -75,12 +76,11 @@ class _Training(Generic[Kind]):
     """A training under way."""
 
     def __init__(self, task: Task[Kind], batches: Batches[Kind], config: TrainingConfig, *, run: Run, origin: Origin, device: torch.device) -> None:
-        self.task, self.batches, self.config, self.run, self.origin, self.device = task, batches, config, run, origin, device
+        self.task, self.config, self.run, self.origin, self.device = task, config, run, origin, device
         self.module = task.module
         self.frozen = frozen_names(self.module)
         self.rates = getattr(task, "rates", None)
-        self.present = batches
-        self.listens = bool(getattr(batches, "listens", False))
+        self.supply = Supply(batches)
         self.optimizer = Optimizer(self.module, config)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
         self.kept = copy_of_weights(self.module, without=self.frozen)
@@ -130,25 +130,12 @@ class _Training(Generic[Kind]):
             raise
         put_back(self.module, self.kept, without=self.frozen)
         self.module.eval()
-        result = self._result(reason)
+        result = TrainingResult.of(self.state, seconds=self.pace.seconds, cpu_seconds=self.pace.cpu_seconds, reason=reason)
         self._note("end", stopped_because=reason, best_epoch=result.best_epoch, best_quality=result.best_quality)
         if self.folder is not None:
             remove_checkpoint(self.folder)
         log.info("trained %d epochs in %.1f CPU-seconds; best epoch %d", result.epochs, result.cpu_seconds, result.best_epoch)
         return result
-
-    def _result(self, reason: Reason) -> TrainingResult:
-        state = self.state
-        return TrainingResult(
-            best_epoch=state.best_epoch,
-            best_quality=state.best_quality,
-            epochs=state.epoch + bool(state.position),
-            steps=state.step,
-            seconds=self.pace.seconds,
-            cpu_seconds=self.pace.cpu_seconds,
-            stopped_because=reason,
-            history=state.history,
-        )
 
     def _reason_to_stop(self) -> Reason | None:
         if self.config.patience is not None and self.state.fruitless >= self.config.patience:
@@ -162,13 +149,13 @@ class _Training(Generic[Kind]):
     def _run_epoch(self) -> None:
         self.module.train()
         self._begin_epoch()
-        batches = self.present.epoch(self.state.epoch, start=self.state.position)
+        batches = self.supply.epoch(self.state.epoch, start=self.state.position)
         while added := tuple(islice(batches, self.config.accumulate)):
             with self.pace.stepping():
                 self._run_step(added)
             if self.pace.is_time_up():
                 break
-            if self._is_checkpoint_due() and self.state.position < len(self.present):
+            if self._is_checkpoint_due() and self.state.position < len(self.supply):
                 self._save()
         self._close_epoch()
 
@@ -177,14 +164,26 @@ class _Training(Generic[Kind]):
         begins = self.state.position == 0
         if begins:
             self.state.began_at = self.pace.share(0, 1)
-        at = getattr(self.batches, "at", None)
-        self.present = self.batches if at is None else at(self.state.began_at, begins=begins)
+            if num_weights := self._grow():
+                self._note("grow", epoch=self.state.epoch + 1, weights=num_weights)
+        self.supply.begin(self.state.began_at, begins=begins)
+
+    def _grow(self) -> int:
+        """Let the model grow where it is time to; what is kept grows with it, since what is added changes nothing."""
+        grow = getattr(self.task, "grow", None)
+        inherited: Mapping[str, str] = {} if grow is None else grow(self.state.began_at)
+        if inherited:
+            self.optimizer.extend(self.module.to(self.device), inherited)
+            if self.average is not None:
+                self.average.extend(self.module)
+            self.kept = {**copy_of_weights(self.module, without=self.frozen), **self.kept}
+        return len(inherited)
 
     def _run_step(self, batches: Sequence[Kind]) -> None:
         state, batch = self.state, batches[-1]
-        self.optimizer.learning_rate = learning_rate_at(self.pace.share(batch.position, len(self.present)), self.config)
+        self.optimizer.learning_rate = learning_rate_at(self.pace.share(batch.position, len(self.supply)), self.config)
         if self.rates is not None:
-            self.optimizer.set_rates(self.rates(self.pace.share(state.position, len(self.present))))
+            self.optimizer.set_rates(self.rates(self.pace.share(state.position, len(self.supply))))
         context = self._context(batch)
         for hook in self.run.hooks:
             hook.before_step(context)
@@ -224,14 +223,13 @@ class _Training(Generic[Kind]):
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
                 self._fail(f"memory ran out with {batch.num_tokens} tokens in the batch", hint="lower `tokens`, or make the model narrower")
             raise
-        if self.listens:
-            self.batches.hear(batch, getattr(self.task, "target_losses", None))  # type: ignore[attr-defined]  # those that listen do
+        self.supply.hear(batch, self.task)
         return loss.item()
 
     def _close_epoch(self) -> None:
         """Validate when it is time to, keep the weights when they are the best, write a checkpoint."""
         state = self.state
-        is_whole = state.position == len(self.present)
+        is_whole = state.position == len(self.supply)
         epoch, mean_loss = state.epoch + 1, state.loss_sum / state.position
         with self.average.in_place() if self.average is not None else nullcontext():
             self._require_numbers()
@@ -314,24 +312,22 @@ class _Training(Generic[Kind]):
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
         parts = {"module": weights_of(self.module, without=self.frozen), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
+        parts["heard"] = self.supply.tensors()
         if self.average is not None:
             parts["average"] = self.average.tensors()
-        if self.listens:
-            parts["heard"] = {name: torch.from_numpy(array) for name, array in self.batches.arrays().items()}  # type: ignore[attr-defined]  # as above
         save_checkpoint(self.folder, Checkpoint(progress=self.state, parts=parts), origin=self.origin)
         self.saved = monotonic()
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
         parts = checkpoint.parts
+        self.state = checkpoint.progress
+        self._grow()
         put_back(self.module, parts.get("module", {}), without=self.frozen)
         self.optimizer.load(parts.get("optimizer", {}))
         if self.average is not None:
             self.average.load(parts.get("average", {}))
         self.kept = {name: tensor.clone() for name, tensor in parts.get("kept", {}).items()}
-        if self.listens:
-            heard = {name: tensor.numpy() for name, tensor in parts.get("heard", {}).items()}
-            self.batches.load(heard)  # type: ignore[attr-defined]  # as above
-        self.state = checkpoint.progress
+        self.supply.load(parts.get("heard", {}))
         torch.set_rng_state(parts["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in parts["random"]:
             torch.cuda.set_rng_state(parts["random"]["cuda"], self.device)
@@ -345,4 +341,4 @@ class _Training(Generic[Kind]):
         shown = f"epoch {self.state.epoch + 1}" + (f"  loss {loss:.4f}" if loss is not None else "")
         if validated := [record.quality for record in self.state.history if record.quality is not None]:
             shown += f"  validation {validated[-1]:.4f}"
-        self.bar.advance(self.pace.share(self.state.position, len(self.present)) - self.bar.done, description=shown)
+        self.bar.advance(self.pace.share(self.state.position, len(self.supply)) - self.bar.done, description=shown)

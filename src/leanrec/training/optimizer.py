@@ -43,6 +43,21 @@ class Optimizer:
         trainable = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
         self._slots = [_slot(name, parameter, config) for name, parameter in trainable]
 
+    @torch.no_grad()
+    def extend(self, module: nn.Module, inherited: Mapping[str, str]) -> None:
+        """Take in weights that the module has now, and had not before.
+
+        A weight that is a copy of another, as `inherited` names it, goes on with what is remembered of that one; others begin anew.
+        """
+        before = {slot.name: slot for slot in self._slots}
+        trainable = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad or name in before]
+        self._slots = [before.get(name) or _slot(name, parameter, self.config) for name, parameter in trainable]
+        for slot in self._slots:
+            source = before.get(inherited.get(slot.name, ""))
+            if source is not None and torch.equal(source.parameter, slot.parameter):
+                for own, other in zip((*slot.states, slot.steps), (*source.states, source.steps), strict=True):
+                    own.copy_(other)
+
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """The share of the learning rate that weights have from now on, by name; others have all of it, with 0 they rest without a gradient."""
         if rates == self._rates:

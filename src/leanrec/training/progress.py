@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Reason = Literal["epochs", "patience", "budget"]
 
@@ -22,24 +22,6 @@ class EpochRecord:
     seconds: float
     """Wall-clock seconds since training began, interruptions left out."""
     cpu_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingResult:
-    """What a training came to; the module holds the best weights."""
-
-    best_epoch: int
-    """The epoch whose weights are kept, counted from 1; the last one without validation."""
-    best_quality: float | None
-    """Absent without validation."""
-    epochs: int
-    """Epochs begun."""
-    steps: int
-    seconds: float
-    cpu_seconds: float
-    stopped_because: Reason
-    """All epochs done, no better figure for `patience` validations, or the minutes of the budget spent."""
-    history: tuple[EpochRecord, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,3 +57,35 @@ class Progress:
     def from_json(cls, values: Mapping[str, Any]) -> "Progress":
         """What `to_json` gave; raises `TypeError` or `KeyError` when it is not that."""
         return cls(**{**values, "history": tuple(EpochRecord(**record) for record in values["history"])})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingResult:
+    """What a training came to; the module holds the best weights."""
+
+    best_epoch: int
+    """The epoch whose weights are kept, counted from 1; the last one without validation."""
+    best_quality: float | None
+    """Absent without validation."""
+    epochs: int
+    """Epochs begun."""
+    steps: int
+    seconds: float
+    cpu_seconds: float
+    stopped_because: Reason
+    """All epochs done, no better figure for `patience` validations, or the minutes of the budget spent."""
+    history: tuple[EpochRecord, ...]
+
+    @classmethod
+    def of(cls, state: Progress, *, seconds: float, cpu_seconds: float, reason: Reason) -> Self:
+        """Of a training that ends."""
+        return cls(
+            best_epoch=state.best_epoch,
+            best_quality=state.best_quality,
+            epochs=state.epoch + bool(state.position),
+            steps=state.step,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            stopped_because=reason,
+            history=state.history,
+        )

@@ -57,8 +57,16 @@ class AveragedWeights:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self._live = [parameter.detach() for parameter in module.parameters() if parameter.requires_grad]
+        self._held = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._live = [parameter.detach() for parameter in self._held]
         self._averages = [tensor.clone() for tensor in self._live]
+
+    def extend(self, module: nn.Module) -> None:
+        """Take in weights that the module has now, and had not before: their averages begin with what they are."""
+        averages = {id(parameter): average for parameter, average in zip(self._held, self._averages, strict=True)}
+        self._held = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._live = [parameter.detach() for parameter in self._held]
+        self._averages = [averages.get(id(parameter), parameter.detach().clone()) for parameter in self._held]
 
     def update(self, step: int) -> None:
         """Take in the weights as they are after `step` steps."""
