@@ -259,6 +259,31 @@ def test_memory_that_runs_out_in_a_step_is_a_clear_error(toy: Toy, batches: Make
         train(task, batches(), config(), run=Run())
 
 
+def test_memory_that_runs_out_halves_the_batch_with_the_same_gradient(
+    toy: Toy, batches: MakeBatches, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, small = toy(), toy()
+    for task in (whole, small):
+        task.module[1].p = 0.0  # drawn anew in each piece
+    loss = small.loss
+
+    def little_memory(batch: Batch) -> torch.Tensor:
+        if batch.num_tokens > 20:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return loss(batch)
+
+    small.loss = little_memory
+    settings = config(max_epochs=2, optimizer="sgd", validate_every=0, precision="float32")
+    train(whole, batches(), settings, run=Run())
+    result = train(small, batches(), settings, run=Run(folder=tmp_path))
+    assert result.steps == 2 * len(batches())
+    for name, weight in whole.weights().items():
+        assert torch.allclose(weight, small.weights()[name], atol=1e-5), name
+    pieces = [line["pieces"] for line in lines(tmp_path) if line["event"] == "halved"]
+    assert pieces == sorted(pieces) and pieces[-1] >= 4
+    assert f"batches are read in {pieces[-1]} pieces from now on" in caplog.text
+
+
 def test_too_little_memory_is_refused_before_anything_begins(toy: Toy, batches: MakeBatches, tmp_path: Path) -> None:
     task = toy()
     task.memory_bytes = 3_000_000

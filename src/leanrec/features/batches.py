@@ -7,7 +7,8 @@ of which length follow each other, so that a model sees each group as (B, L, D) 
 import hashlib
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -41,6 +42,25 @@ class Batch:
     def num_tokens(self) -> int:
         """T."""
         return len(self.item_rows)
+
+    def split(self, pieces: int) -> list["Batch"]:
+        """The same sequences in so many batches of about equal tokens, or in fewer where there are not as many sequences."""
+        lengths = np.repeat([length for _, length in self.groups], [count for count, _ in self.groups]).astype(np.int64)
+        ends = np.cumsum(lengths)
+        cuts = np.unique(np.searchsorted(ends, ends[-1] * np.arange(1, pieces + 1) / pieces) + 1).clip(max=len(lengths))
+        return [self._part(start, stop, lengths) for start, stop in pairwise([0, *np.unique(cuts).tolist()])]
+
+    def _part(self, start: int, stop: int, lengths: Rows) -> "Batch":
+        tokens = slice(int(lengths[:start].sum()), int(lengths[:stop].sum()))
+        values, counts = np.unique(lengths[start:stop], return_counts=True)
+        return replace(
+            self,
+            item_rows=self.item_rows[tokens],
+            targets=self.targets[tokens],
+            places=self.places[tokens],
+            groups=tuple(zip(counts.tolist(), values.tolist(), strict=True)),
+            user_rows=self.user_rows[start:stop],
+        )
 
 
 class TokenBatches:

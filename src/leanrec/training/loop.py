@@ -16,6 +16,7 @@ from leanrec.errors import ArtifactError, DataError, LeanRecError, TrainingError
 from leanrec.training.allocator import give_back_memory, keep_freed_memory
 from leanrec.training.checkpoint import CHECKPOINT_FOLDER, Checkpoint, Origin, open_checkpoint, remove_checkpoint, save_checkpoint
 from leanrec.training.device import circumstances, resolve_device, resolve_precision
+from leanrec.training.gradients import Gradients, OutOfMemoryError
 from leanrec.training.hooks import StepContext
 from leanrec.training.journal import JOURNAL_FILE, Journal
 from leanrec.training.memory import require_training_memory
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 NOT_DECISIVE = {"checkpoint_minutes", "checkpoint_steps", "journal_steps", "precision", "device"}
 """Settings that a resumed training may change; the resolved precision stands beside them."""
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 Kind = TypeVar("Kind", bound=TrainingBatch)
 
@@ -82,6 +82,8 @@ class _Training(Generic[Kind]):
         self.rates = getattr(task, "rates", None)
         self.supply = Supply(batches)
         self.optimizer = Optimizer(self.module, config)
+        is_mixed = device.type == "cuda" and origin.settings["precision"] == "bfloat16"
+        self.gradients = Gradients(task, self.supply, self.optimizer, device=device, is_mixed=is_mixed)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
         self.kept = copy_of_weights(self.module, without=self.frozen)
         self.state = Progress()
@@ -187,8 +189,7 @@ class _Training(Generic[Kind]):
         context = self._context(batch)
         for hook in self.run.hooks:
             hook.before_step(context)
-        losses = [self._backward(one, share=1 / len(batches)) for one in batches]
-        value = sum(losses) / len(losses)
+        value = self._gradients(batches)
         if not math.isfinite(value):
             self._fail(f"the loss became {value}")
         context = self._context(batch, loss=torch.tensor(value))
@@ -202,29 +203,27 @@ class _Training(Generic[Kind]):
         self.optimizer.zero_grad()
         state.step += 1
         state.position = batch.position
-        state.loss_sum += sum(losses)
+        state.loss_sum += value * len(batches)
         if self.average is not None:
             self.average.update(state.step)
         if state.step % self.config.journal_steps == 0:
             self._note("step", epoch=state.epoch + 1, loss=value, learning_rate=self.optimizer.learning_rate)
         self._advance_bar(loss=value)
 
+    def _gradients(self, batches: Sequence[Kind]) -> float:
+        """Leave the gradients of a step in the module; the mean loss."""
+        pieces = self.state.pieces
+        try:
+            value = self.gradients.make(batches, self.state)
+        except OutOfMemoryError:
+            num_tokens = max(batch.num_tokens for batch in batches)
+            self._fail(f"memory ran out with {num_tokens} tokens in the batch", hint="lower `tokens`, or make the model narrower")
+        if self.state.pieces > pieces:
+            self._note("halved", epoch=self.state.epoch + 1, pieces=self.state.pieces)
+        return value
+
     def _context(self, batch: Kind, *, loss: Tensor | None = None) -> StepContext:
         return StepContext(step=self.state.step, epoch=batch.epoch, module=self.module, optimizer=self.optimizer, batch=batch, loss=loss)
-
-    def _backward(self, batch: Kind, *, share: float) -> float:
-        """The loss of a batch, whose gradient joins the others of its step."""
-        is_mixed = self.device.type == "cuda" and self.origin.settings["precision"] == "bfloat16"
-        try:
-            with torch.autocast("cuda", dtype=torch.bfloat16) if is_mixed else nullcontext():
-                loss = self.task.loss(batch)
-            (loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-                self._fail(f"memory ran out with {batch.num_tokens} tokens in the batch", hint="lower `tokens`, or make the model narrower")
-            raise
-        self.supply.hear(batch, self.task)
-        return loss.item()
 
     def _close_epoch(self) -> None:
         """Validate when it is time to, keep the weights when they are the best, write a checkpoint."""

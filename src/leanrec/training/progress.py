@@ -35,6 +35,8 @@ class Progress:
     began_at: float = 0.0
     """How much of the way was done when the present epoch began."""
     step: int = 0
+    pieces: int = 1
+    """In how many parts a batch is read; more than one once memory has run out."""
     loss_sum: float = 0.0
     """Of the present epoch."""
     best_epoch: int = 0
