@@ -15,11 +15,13 @@ class NextItemNetwork(nn.Module):
     With `is_cosine` both sides have length 1, so that the product is the cosine of their angle.
     """
 
-    def __init__(self, items: ItemEmbedding, encoder: SequenceEncoder, *, is_cosine: bool = False) -> None:
+    def __init__(self, items: ItemEmbedding, encoder: SequenceEncoder, *, is_cosine: bool = False, hides_items: bool = False) -> None:
         super().__init__()
         self.items = items
         self.encoder = encoder
         self.is_cosine = is_cosine
+        self.hidden_item = nn.Parameter(torch.zeros(encoder.config.width)) if hides_items else None
+        """(D,) what is read where an item is hidden from training; drawing nothing, it changes no other weight."""
 
     def item_vectors(self) -> Tensor:
         """(N, D): what every item is, read and scored alike."""
@@ -27,7 +29,17 @@ class NextItemNetwork(nn.Module):
         return functional.normalize(vectors, dim=1) if self.is_cosine else vectors
 
     def forward(self, item_rows: Tensor, item_vectors: Tensor, groups: Groups) -> Tensor:
-        """(T,) packed item rows and (N, D) vectors of all items -> (T, D): what each prefix says of its next item."""
-        # A product with an index matrix would cost N x T; index_select's backward adds T rows only.
-        hidden: Tensor = self.encoder(torch.index_select(item_vectors, 0, item_rows), groups)
+        """(T,) packed item rows and (N, D) vectors of all items -> (T, D): what each prefix says of its next item.
+
+        With `hides_items` a row below 0 stands for an item that is not shown.
+        """
+        hidden: Tensor = self.encoder(self._read(item_rows, item_vectors), groups)
         return functional.normalize(hidden, dim=1) if self.is_cosine else hidden
+
+    def _read(self, item_rows: Tensor, item_vectors: Tensor) -> Tensor:
+        """(T, D): the vectors of what was chosen."""
+        # A product with an index matrix would cost N x T; index_select's backward adds T rows only.
+        if self.hidden_item is None:
+            return torch.index_select(item_vectors, 0, item_rows)
+        shown = torch.index_select(item_vectors, 0, item_rows.clamp_min(0))
+        return torch.where((item_rows < 0)[:, None], self.hidden_item.to(shown.dtype), shown)

@@ -1,6 +1,7 @@
 """Distilled: a small network over histories that learns from a larger teacher's answers; served like `sequential`, without torch or teacher."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class DistilledConfig(SequentialConfig):
     """What the teacher is asked about."""
     distillation: DistillationConfig = DistillationConfig()
     """What is learned of its answers."""
+    unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
 
 
 class Distilled(Sequential):

@@ -21,6 +21,7 @@ from leanrec.models.losses import Loss
 from leanrec.models.next_item import NextItemNetwork
 from leanrec.models.sequence_encoder import SequenceEncoder
 from leanrec.recommenders.protocol import FloatArray
+from leanrec.recommenders.self_supervision import SelfSupervision
 from leanrec.recommenders.trained_items import TrainedItems
 from leanrec.recommenders.vector_scorer import encoded
 from leanrec.training.training_config import Precision
@@ -45,8 +46,18 @@ BLOCK_QUERIES = 512
 class NextItemTask:
     """Every place of every history is a target; validation ranks the whole catalogue with the history taken out."""
 
-    def __init__(self, network: NextItemNetwork, loss_for: LossFor, *, num_items: int, validation: "Validation | None" = None) -> None:
+    def __init__(
+        self,
+        network: NextItemNetwork,
+        loss_for: LossFor,
+        *,
+        num_items: int,
+        validation: "Validation | None" = None,
+        beside: SelfSupervision | None = None,
+    ) -> None:
+        """`beside` is what is learned of the histories beside their next items."""
         self.module = network
+        self._beside = beside
         self._num_items = num_items
         self._loss_for = loss_for
         self._validation = validation
@@ -67,15 +78,21 @@ class NextItemTask:
         if isinstance(self._loss, HearsBatches):
             self._loss.hear(batch)
         vectors = self.module.item_vectors()  # (N, D)
+        beside = self._beside.loss(self.module, vectors, batch, self._loss) if self._beside is not None else None
         hidden = self.module(torch.from_numpy(batch.item_rows).to(self._device), vectors, batch.groups)  # (T, D)
         loss: Tensor = self._loss(hidden, vectors, torch.from_numpy(batch.targets).to(self._device))
-        return loss
+        return loss if beside is None else loss + beside
 
     def validate(self) -> float:
         """The metric's mean over the validation users."""
         if self._validation is None:
             raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
         return self._validation.quality(self.module)
+
+    @property
+    def target_losses(self) -> Tensor | None:
+        """(T,) of the batch's targets, as they stood in the newest loss."""
+        return self._loss.losses
 
     def validation_seconds(self) -> float | None:
         """About what a validation takes."""

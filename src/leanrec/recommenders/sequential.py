@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,7 +12,9 @@ from leanrec.config import Config
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import holdout_of
 from leanrec.errors import ConfigError, MissingExtraError
+from leanrec.features.augment import AugmentConfig, AugmentedBatches, ViewsConfig
 from leanrec.features.batches import TokenBatches
+from leanrec.features.cooccurrence import estimated_bytes
 from leanrec.features.histories import Histories
 from leanrec.features.item_attributes import ItemAttributes
 from leanrec.metrics.accuracy import parse_metric
@@ -32,6 +34,7 @@ try:
     from leanrec.models.onnx_graph import write_encoder_graph
     from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig
     from leanrec.recommenders.next_item_task import LossFor, NextItemTask, Validation, encode_last
+    from leanrec.recommenders.self_supervision import AuxiliaryConfig, SelfSupervision
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.loop import train as train_task
 except ModuleNotFoundError as error:
@@ -57,10 +60,24 @@ class SequentialConfig(Config):
     """Whether attributes of the catalogue and words of the titles are part of an item's vector."""
     older_windows: bool = False
     """Whether events before the newest `encoder.max_length` are learned from too, in windows of their own."""
+    augment: AugmentConfig | None = None
+    """How some of the histories are changed, anew in each epoch, before their next items are learned; left out, they are read as they are."""
+    auxiliary: AuxiliaryConfig | None = None
+    """What is learned of the histories beside their next items; left out, nothing."""
     metric: str = "ndcg@10"
     """What validation looks at, for early stopping."""
     max_queries: int = Field(default=10_000, ge=1)
     """Validation users that are asked after an epoch; more are sampled by the run's seed."""
+
+    unheeded: ClassVar[tuple[str, ...]] = ()
+    """Settings that the recommender cannot follow: they are refused."""
+
+    @model_validator(mode="after")
+    def _is_heeded(self) -> "SequentialConfig":
+        for name in self.unheeded:
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is heeded by 'sequential' alone; leave it out")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -100,8 +117,13 @@ class Sequential(VectorScorer[SequentialConfig]):
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             network = self._build(trained)
-            validation = self._validation(train, valid, run, trained)
-            task = NextItemTask(network, self._loss(trained, batches, run), num_items=len(trained), validation=validation)
+            task = NextItemTask(
+                network,
+                self._loss(trained, batches, run),
+                num_items=len(trained),
+                validation=self._validation(train, valid, run, trained),
+                beside=self._beside(batches.histories, network, run),
+            )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
             self.training = train_task(task, batches, config, run=run, settings=settings)
@@ -121,18 +143,27 @@ class Sequential(VectorScorer[SequentialConfig]):
 
     def _batches(self, train: Dataset, run: Run, trained: "TrainedItems | None" = None) -> TokenBatches:
         config = self.config
-        return TokenBatches(
-            trained.histories(train) if trained is not None else Histories.of_dataset(train),
-            max_length=config.encoder.max_length,
-            tokens=config.training.tokens,
-            seed=run.seed,
-            windows=config.older_windows,
-        )
+        histories = trained.histories(train) if trained is not None else Histories.of_dataset(train)
+        max_length, tokens, windows = config.encoder.max_length, config.training.tokens, config.older_windows
+        if config.augment is None:
+            return TokenBatches(histories, max_length=max_length, tokens=tokens, seed=run.seed, windows=windows)
+        _require_counting(config.augment, histories, run)
+        return AugmentedBatches(histories, config.augment, max_length=max_length, tokens=tokens, seed=run.seed, windows=windows)
 
     def _build(self, trained: TrainedItems) -> NextItemNetwork:
         config = self.config
         items = trained.embedding(config.items, width=config.encoder.width)
-        return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None)
+        hides_items = (config.augment is not None and config.augment.mask > 0) or (config.auxiliary is not None and config.auxiliary.hides_items)
+        return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None, hides_items=hides_items)
+
+    def _beside(self, histories: Histories, network: NextItemNetwork, run: Run) -> SelfSupervision | None:
+        auxiliary = self.config.auxiliary
+        if auxiliary is None:
+            return None
+        _require_counting(auxiliary.views, histories, run)
+        beside = SelfSupervision(auxiliary, histories, max_length=self.config.encoder.max_length, seed=run.seed)
+        beside.join(network)
+        return beside
 
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
         training, budget = self.config.training, run.budget
@@ -184,6 +215,13 @@ class Sequential(VectorScorer[SequentialConfig]):
         self._encoder = SequenceEncoder(self.config.encoder)
         self._encoder.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         self._encoder.eval()
+
+
+def _require_counting(views: ViewsConfig, histories: Histories, run: Run) -> None:
+    """Raise `BudgetError` where counting what is chosen together takes more memory than there is."""
+    if views.draws_companions:
+        needed = estimated_bytes(histories, window=views.window)
+        run.budget.require_memory(needed, purpose=f"counting items at most {views.window} events apart", hint="make `window` smaller")
 
 
 def training_figures(training: TrainingResult, *, metric: str) -> dict[str, float]:

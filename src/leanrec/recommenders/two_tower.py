@@ -3,6 +3,7 @@
 import tempfile
 from copy import copy
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -71,6 +72,7 @@ class TwoTowerConfig(SequentialConfig):
     """What the encoder reads of an item."""
     asked_share: float = Field(default=0.1, ge=0, le=1)
     """Questions in words, and without a history, that are trained beside each event; 0: texts are not read."""
+    unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
 
 
 class TwoTower(TowerScorer[TwoTowerConfig]):
