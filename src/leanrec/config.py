@@ -1,5 +1,6 @@
 """Settings: frozen models with unknown keys refused, read from TOML, and the `Budget`."""
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,6 +86,29 @@ def apply_overrides(settings: Mapping[str, Any], overrides: Sequence[str]) -> Se
             table = inner
         table[last] = _toml_value(text)
     return result
+
+
+def toml_of(tables: Mapping[str, Any], *, path: str = "") -> str:
+    """Nested tables as TOML text, what is None left out; `read_toml` gives them back.
+
+    >>> print(toml_of({"recommender": "ease", "configs": {"ease": {"decay": 0.5}}}))
+    recommender = "ease"
+    <BLANKLINE>
+    [configs.ease]
+    decay = 0.5
+    <BLANKLINE>
+    """
+    values = {name: value for name, value in tables.items() if value is not None and not isinstance(value, Mapping)}
+    text = "".join(f"{name} = {toml_value(value)}\n" for name, value in values.items())
+    if path and text:
+        text = f"[{path}]\n{text}"
+    below = (toml_of(value, path=f"{path}.{name}" if path else name) for name, value in tables.items() if isinstance(value, Mapping))
+    return "\n".join(part for part in (text, *below) if part)
+
+
+def toml_value(value: Any) -> str:  # Any: a JSON value that is no table
+    """A value as TOML writes it."""
+    return f"[{', '.join(map(toml_value, value))}]" if isinstance(value, list | tuple) else json.dumps(value, ensure_ascii=False)
 
 
 def _toml_value(text: str) -> Any:  # Any: whatever TOML holds

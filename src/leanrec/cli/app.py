@@ -14,7 +14,9 @@ from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
 from leanrec.cli.pretraining import pretrain
 from leanrec.cli.profiles import profile
+from leanrec.cli.runs import runs
 from leanrec.cli.serving import keys, models, serve
+from leanrec.cli.tuning import tune
 from leanrec.cli.words import blurb
 
 app = typer.Typer(
@@ -46,6 +48,7 @@ for verb in (
     inspect,
     fit,
     prove,
+    tune,
     recommend,
     similar,
     explain,
@@ -60,6 +63,7 @@ for verb in (
     distill,
 ):
     app.command()(verb)
+app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 app.add_typer(features, name="features")

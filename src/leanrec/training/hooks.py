@@ -29,6 +29,7 @@ class StepContext:
 class StepHook(Protocol):
     """Called around every step, in the order in which the run lists its hooks.
 
+    A hook may also say as `after_validation(epoch, quality)` what to do when an epoch, counted from 1, was validated.
     A checkpoint holds no state of hooks: for an exact resume a hook decides from the context and the weights alone.
     """
 

@@ -250,6 +250,9 @@ class _Training(Generic[Kind]):
         log.debug("epoch %d: loss %.4f, validation %s", epoch, record.loss, quality)
         if quality is not None or self._is_checkpoint_due():
             self._save()
+        for hook in self.run.hooks:
+            if quality is not None and (hear := getattr(hook, "after_validation", None)) is not None:
+                hear(epoch, quality)
 
     def _is_validation_due(self, epoch: int, *, is_whole: bool) -> bool:
         every = self.config.validate_every

@@ -1,6 +1,5 @@
 """Suggest features: propose transforms from the columns, judge what each is worth, and keep those that a model would miss."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from leanrec.config import toml_value
 from leanrec.data.dataset import Dataset
 from leanrec.errors import DataError
 from leanrec.evaluation.feature_worth import SEEDS, FeatureWorth, Spread, judge, reported_auc
@@ -100,7 +100,7 @@ def to_toml(config: TabularConfig) -> str:
     blocks = []
     for feature in config.features:
         values = {"name": feature.name, "kind": feature.kind, **feature.model_dump(mode="json", exclude_defaults=True)}
-        blocks.append("[[features]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items()))
+        blocks.append("[[features]]\n" + "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items()))
     return "\n".join(blocks)
 
 
@@ -128,7 +128,3 @@ def _kept(config: TabularConfig, tried: Sequence[FeatureWorth]) -> TabularConfig
         if feature.name in wanted:
             wanted |= set(feature.needs)
     return TabularConfig(features=tuple(feature for feature in config.features if feature.name in wanted))
-
-
-def _toml(value: Any) -> str:  # Any: a JSON value
-    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
