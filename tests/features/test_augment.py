@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leanrec.errors import ConfigError
-from leanrec.features.augment import Augmentation, AugmentConfig, AugmentedBatches, Companions, ViewsConfig
+from leanrec.features.augment import Augmentation, AugmentConfig, AugmentedBatch, AugmentedBatches, Companions, ViewsConfig
 from leanrec.features.augment_draws import Draws
 from leanrec.features.augment_views import HIDDEN, View, inserted
 from leanrec.features.batches import Batch, TokenBatches
@@ -202,6 +202,24 @@ def test_histories_too_short_to_be_changed_give_the_same_batches_as_without() ->
     known = Histories.of_rows([np.array([user, user + 1]) for user in range(30)], num_items=31)
     plain = TokenBatches(known, max_length=MAX_LENGTH, tokens=8).epoch(0)
     assert all(same(one, other) for one, other in zip(batches_of(known, tokens=8).epoch(0), plain, strict=True))
+
+
+def test_split_into_pieces_each_history_stays_beside_what_it_was() -> None:
+    (batch,) = batches_of(paired(), tokens=10_000).epoch(0)
+    assert isinstance(batch, AugmentedBatch)
+    pieces = batch.split(4)
+    assert len(pieces) == 4
+    assert np.array_equal(np.concatenate([piece.item_rows for piece in pieces]), batch.item_rows)
+    for piece in pieces:
+        assert isinstance(piece, AugmentedBatch)
+        assert np.array_equal(np.searchsorted(paired().offsets, piece.whole.keys, side="right") - 1, piece.user_rows)
+        assert np.array_equal(piece.whole.item_rows, paired().item_rows[piece.whole.places])
+
+
+def test_cut_shorter_nothing_that_is_added_makes_a_history_longer() -> None:
+    short = batches_of(paired(), insert=0.9).resized(max_length=4, tokens=30)
+    assert max(length for batch in short.epoch(0) for _, length in batch.groups) == 4
+    assert {len(batch.item_rows) for batch in short.epoch(0)} != {len(batch.item_rows) for batch in batches_of(paired()).epoch(0)}
 
 
 def test_draws_are_even_and_know_seed_epoch_view_and_purpose() -> None:

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -109,15 +110,18 @@ class Augmentation:
         """Of batches of these histories; `share` of the sequences are changed."""
         self.config, self.max_length, self.seed, self.share = config, max_length, seed, share
         self._histories = histories
+        self._companions = Companions.of(histories, window=config.window, number=config.companions) if config.draws_companions else None
 
-    @cached_property
-    def companions(self) -> Companions:
-        """Counted from the histories when they are first needed."""
-        return Companions.of(self._histories, window=self.config.window, number=self.config.companions)
+    def within(self, max_length: int) -> "Augmentation":
+        """The same, for histories of at most that many events."""
+        other = copy(self)
+        other.max_length = max_length
+        return other
 
     def changed(self, batch: Batch) -> "AugmentedBatch":
         """The batch with some of its histories changed; what is read at an event still asks for the event that comes next."""
-        view = self.view(View.of_batch(batch), draws=self.draws(batch.epoch, "history"))
+        whole = View.of_batch(batch)
+        view = self.view(whole, draws=self.draws(batch.epoch, "history"))
         packed, places = view.packed(), view.next_places()
         return AugmentedBatch(
             item_rows=view.item_rows[packed.events],
@@ -127,7 +131,7 @@ class Augmentation:
             user_rows=batch.user_rows[packed.sequences],
             epoch=batch.epoch,
             position=batch.position,
-            whole=batch,
+            whole=whole.take(packed.sequences),
         )
 
     def draws(self, epoch: int, view: str) -> Draws:
@@ -177,15 +181,21 @@ class Augmentation:
 
     def _drawn(self, view: View, draws: Draws) -> tuple[Rows, Bools]:
         """Companions of what stands at each event, whether it is read or hidden."""
-        return self.companions.drawn(self._histories.item_rows[view.places], draws.of("companion", view.places))
+        assert self._companions is not None  # noqa: S101 - counted where an operation draws from them
+        return self._companions.drawn(self._histories.item_rows[view.places], draws.of("companion", view.places))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentedBatch(Batch):
     """A batch of which some histories were changed."""
 
-    whole: Batch
-    """As it was."""
+    whole: View
+    """What would have been read of the same histories, in the same order."""
+
+    def _part(self, start: int, stop: int, lengths: Rows) -> "AugmentedBatch":
+        part = Batch._part(self, start, stop, lengths)
+        assert isinstance(part, AugmentedBatch)  # noqa: S101 - a part is of the batch's own kind
+        return replace(part, whole=self.whole.take(np.arange(start, stop)))
 
 
 class AugmentedBatches(TokenBatches):
@@ -199,6 +209,12 @@ class AugmentedBatches(TokenBatches):
     def fingerprint(self) -> str:
         """sha256 of the histories and of how they are changed."""
         return hashlib.sha256(f"{super().fingerprint} {self._augmentation.config.model_dump_json()}".encode()).hexdigest()
+
+    def resized(self, *, max_length: int | None, tokens: int | None) -> Self:
+        """The same sequences, cut to their newest `max_length` targets, in batches of `tokens`; what is None stays."""
+        resized = super().resized(max_length=max_length, tokens=tokens)
+        resized._augmentation = self._augmentation.within(resized.max_length)
+        return resized
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in their order, the first `start` left out."""

@@ -68,15 +68,15 @@ class View:
         """(T,) events of the sequence before each."""
         return np.arange(len(self.item_rows)) - np.repeat(self.offsets, self.lengths)
 
-    def take(self, is_taken: Bools) -> "View":
-        """The chosen (S,) sequences only, in the same order."""
-        is_event = is_taken[self.sequences]
+    def take(self, chosen: Rows) -> "View":
+        """The chosen sequences only, in the given order."""
+        events = self._events(chosen)
         return View(
-            item_rows=self.item_rows[is_event],
-            places=self.places[is_event],
-            lengths=self.lengths[is_taken],
-            ends=self.ends[is_taken],
-            keys=self.keys[is_taken],
+            item_rows=self.item_rows[events],
+            places=self.places[events],
+            lengths=self.lengths[chosen],
+            ends=self.ends[chosen],
+            keys=self.keys[chosen],
         )
 
     def next_places(self) -> Rows:
@@ -90,10 +90,14 @@ class View:
     def packed(self) -> "Packed":
         """In the order of rising lengths, as batches are."""
         order = np.argsort(self.lengths, kind="stable")
-        lengths = self.lengths[order]
-        events = np.arange(lengths.sum()) + np.repeat(self.offsets[order] - (np.cumsum(lengths) - lengths), lengths)
-        values, counts = np.unique(lengths, return_counts=True)
-        return Packed(sequences=order, events=events, groups=tuple(zip(counts.tolist(), values.tolist(), strict=True)))
+        values, counts = np.unique(self.lengths, return_counts=True)
+        return Packed(sequences=order, events=self._events(order), groups=tuple(zip(counts.tolist(), values.tolist(), strict=True)))
+
+    def _events(self, chosen: Rows) -> Rows:
+        """Where the events of the chosen sequences stand, sequence after sequence."""
+        lengths = self.lengths[chosen]
+        found: Rows = np.arange(lengths.sum()) + np.repeat(self.offsets[chosen] - (np.cumsum(lengths) - lengths), lengths)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

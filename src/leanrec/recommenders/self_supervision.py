@@ -27,7 +27,8 @@ class AuxiliaryConfig(Config):
     """Weights of the losses beside the next-item loss, whose own weight is 1; no default was measured."""
 
     contrastive: float = Field(default=0.0, ge=0)
-    """Two views of the same history are told from those of other histories (CL4SRec, Xie et al. 2022, whose weight is 0.1)."""
+    """Two views of the same history are told from those of the other histories of a batch (CL4SRec, Xie et al. 2022, whose weight is 0.1);
+    where memory runs out and a batch is read in pieces, from those of the piece."""
     masked: float = Field(default=0.0, ge=0)
     """Hidden items are named from what came before and the one event after (masked items of S3-Rec, Zhou et al. 2020, for networks that read
     forward only)."""
@@ -73,8 +74,8 @@ class SelfSupervision:
 
     def loss(self, network: NextItemNetwork, vectors: Tensor, batch: Batch, next_item: Loss) -> Tensor:
         """The weighted sum of the losses, a scalar; 0 where no history is long enough. `vectors` (N, D) are of all items."""
-        whole = View.of_batch(batch.whole if isinstance(batch, AugmentedBatch) else batch)
-        whole = whole.take(whole.lengths >= SHORTEST)
+        whole = batch.whole if isinstance(batch, AugmentedBatch) else View.of_batch(batch)
+        whole = whole.take(np.flatnonzero(whole.lengths >= SHORTEST))
         config, total = self.config, vectors.new_zeros(())
         if not len(whole):
             return total
