@@ -22,6 +22,8 @@ try:
     from leanrec.models.next_item import NextItemNetwork
     from leanrec.models.sequence_encoder import SequenceEncoderConfig
     from leanrec.recommenders.next_item_task import LossFor
+    from leanrec.recommenders.pacing import difficulty_of
+    from leanrec.recommenders.protocol import FloatArray
     from leanrec.recommenders.sequential import Sequential, SequentialConfig
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.distill import TaughtLoss, TeacherVectors, require_softmax
@@ -93,6 +95,10 @@ class Distilled(Sequential):
             position=wanted.position,
         )
         return self._lesson.batches(max_length=self.config.encoder.max_length, tokens=self.config.training.tokens, seed=run.seed)
+
+    def _difficulty(self, batches: TokenBatches, trained: TrainedItems, train: Dataset) -> FloatArray | None:  # noqa: ARG002 - of other events
+        confidence = np.where(self._lesson.question_at < 0, np.float32(np.nan), self._lesson.confidence[self._lesson.question_at])
+        return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=None, confidence=confidence)
 
     def _build(self, trained: TrainedItems) -> NextItemNetwork:
         """The network; where the teacher's vectors are learned from, the matrix that brings them to its width is trained with it."""

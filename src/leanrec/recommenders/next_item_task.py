@@ -1,6 +1,6 @@
 """NextItemTask: what the training loop is given to train: the loss of a batch of histories, and the quality on validation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Protocol, runtime_checkable
@@ -24,6 +24,7 @@ from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.self_supervision import SelfSupervision
 from leanrec.recommenders.trained_items import TrainedItems
 from leanrec.recommenders.vector_scorer import encoded
+from leanrec.training.growth import GrowthConfig
 from leanrec.training.training_config import Precision
 
 LossFor = Callable[[Precision], Loss]
@@ -54,9 +55,11 @@ class NextItemTask:
         num_items: int,
         validation: "Validation | None" = None,
         beside: SelfSupervision | None = None,
+        growth: GrowthConfig | None = None,
     ) -> None:
-        """`beside` is what is learned of the histories beside their next items."""
+        """`beside` is what is learned of the histories beside their next items, `growth` says when the encoder has how many layers."""
         self.module = network
+        self._growth = growth
         self._beside = beside
         self._num_items = num_items
         self._loss_for = loss_for
@@ -88,6 +91,12 @@ class NextItemTask:
         if self._validation is None:
             raise ConfigError("there is nobody to validate on", hint="pass valid=..., or set validate_every to 0")
         return self._validation.quality(self.module)
+
+    def grow(self, progress: float) -> Mapping[str, str]:
+        """Add the layers that are due; new weights by name, and which they copy."""
+        due = self._growth.size_at("num_layers", progress) if self._growth is not None else None
+        inherited = self.module.encoder.grow(due) if due is not None else {}
+        return {f"encoder.{new}": f"encoder.{old}" for new, old in inherited.items()}
 
     @property
     def target_losses(self) -> Tensor | None:

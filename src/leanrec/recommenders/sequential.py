@@ -19,8 +19,11 @@ from leanrec.features.histories import Histories
 from leanrec.features.item_attributes import ItemAttributes
 from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.bundled import ENCODER_FILE, WEIGHTS_PREFIX
+from leanrec.recommenders.pacing import difficulty_of, paced
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.vector_scorer import VectorScorer
+from leanrec.training.curriculum import CurriculumConfig
+from leanrec.training.growth import GrowthConfig
 from leanrec.training.progress import TrainingResult
 from leanrec.training.run import Run
 from leanrec.training.training_config import Precision, TrainingConfig
@@ -64,6 +67,10 @@ class SequentialConfig(Config):
     """How some of the histories are changed, anew in each epoch, before their next items are learned; left out, they are read as they are."""
     auxiliary: AuxiliaryConfig | None = None
     """What is learned of the histories beside their next items; left out, nothing."""
+    curriculum: CurriculumConfig | None = None
+    """Which histories are learned first; left out, all from the beginning."""
+    growth: GrowthConfig | None = None
+    """What training begins with less of; left out, nothing."""
     metric: str = "ndcg@10"
     """What validation looks at, for early stopping."""
     max_queries: int = Field(default=10_000, ge=1)
@@ -77,6 +84,9 @@ class SequentialConfig(Config):
         for name in self.unheeded:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} is heeded by 'sequential' alone; leave it out")
+        if self.growth is not None:
+            encoder = self.encoder
+            self.growth.require_ends(max_length=encoder.max_length, tokens=self.training.tokens, num_layers=encoder.num_layers)
         return self
 
     @model_validator(mode="before")
@@ -123,10 +133,15 @@ class Sequential(VectorScorer[SequentialConfig]):
                 num_items=len(trained),
                 validation=self._validation(train, valid, run, trained),
                 beside=self._beside(batches.histories, network, run),
+                growth=self.config.growth,
             )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
-            self.training = train_task(task, batches, config, run=run, settings=settings)
+            wanted = self.config.curriculum
+            difficulty = self._difficulty(batches, trained, train)
+            supply = paced(batches, curriculum=wanted, growth=self.config.growth, difficulty=difficulty, run=run)
+            self.training = train_task(task, supply, config, run=run, settings=settings)
+            network.encoder.grow(self.config.encoder.num_layers)  # where training stopped before it had
         self._keep(network, trained)
         self.figures |= training_figures(self.training, metric=self.config.metric)
 
@@ -150,11 +165,17 @@ class Sequential(VectorScorer[SequentialConfig]):
         _require_counting(config.augment, histories, run)
         return AugmentedBatches(histories, config.augment, max_length=max_length, tokens=tokens, seed=run.seed, windows=windows)
 
+    def _difficulty(self, batches: TokenBatches, trained: TrainedItems, train: Dataset) -> FloatArray | None:
+        """(S,) what a curriculum sorts the sequences by."""
+        return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=train)
+
     def _build(self, trained: TrainedItems) -> NextItemNetwork:
         config = self.config
         items = trained.embedding(config.items, width=config.encoder.width)
         hides_items = (config.augment is not None and config.augment.mask > 0) or (config.auxiliary is not None and config.auxiliary.hides_items)
-        return NextItemNetwork(items, SequenceEncoder(config.encoder), is_cosine=config.loss.temperature is not None, hides_items=hides_items)
+        first = config.growth.size_at("num_layers", 0.0) if config.growth is not None else None
+        encoder = SequenceEncoder(config.encoder.model_copy(update={"num_layers": first or config.encoder.num_layers}))
+        return NextItemNetwork(items, encoder, is_cosine=config.loss.temperature is not None, hides_items=hides_items)
 
     def _beside(self, histories: Histories, network: NextItemNetwork, run: Run) -> SelfSupervision | None:
         auxiliary = self.config.auxiliary

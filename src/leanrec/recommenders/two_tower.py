@@ -3,10 +3,10 @@
 import tempfile
 from copy import copy
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import Holdout, holdout_of
@@ -21,6 +21,7 @@ from leanrec.features.text_opening import resolve_text_encoder
 from leanrec.metrics.accuracy import parse_metric
 from leanrec.metrics.ranking import TargetRanks, rank_targets
 from leanrec.recommenders.bundled import ENCODER_FILE
+from leanrec.recommenders.pacing import difficulty_of, paced
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.query_tower import QueryTower
 from leanrec.recommenders.tower_scorer import TowerScorer
@@ -73,6 +74,12 @@ class TwoTowerConfig(SequentialConfig):
     asked_share: float = Field(default=0.1, ge=0, le=1)
     """Questions in words, and without a history, that are trained beside each event; 0: texts are not read."""
     unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
+
+    @model_validator(mode="after")
+    def _keeps_its_layers(self) -> Self:
+        if self.growth is not None and self.growth.num_layers:
+            raise ValueError("growth.num_layers is heeded by 'sequential' and 'distilled'; here max_length and tokens may grow")
+        return self
 
 
 class TwoTower(TowerScorer[TwoTowerConfig]):
@@ -127,7 +134,10 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
             }
             if self._text_encoder is not None:
                 settings["text encoder"] = self._text_encoder.fingerprint
-            self.training = train_task(task, batches, config, run=run, settings=settings)
+            wanted = self.config.curriculum
+            difficulty = difficulty_of(batches, wanted, counts=trained.counts, train=train)
+            supply = paced(batches, curriculum=wanted, growth=self.config.growth, difficulty=difficulty, run=run)
+            self.training = train_task(task, supply, config, run=run, settings=settings)
         self._take(network.cpu().eval(), trained, questions)
         self._write_graph(network)
         self.figures |= training_figures(self.training, metric=self.config.metric)

@@ -36,7 +36,8 @@ class Task(Protocol[Taken]):
     `rates(progress: float) -> Mapping[str, float]` which share of the learning rate a weight has when so much of the way is done, by its name in
     the module; others have all of it, and with 0 a weight rests and costs no gradient. It may say as `validation_seconds() -> float | None` about
     what a validation takes; it is asked before the first step of a training with a time limit. For a curriculum that follows the losses it
-    says as `target_losses: Tensor | None` (T,) what each target of the newest batch lost.
+    says as `target_losses: Tensor | None` (T,) what each target of the newest batch lost. It may add weights that change nothing at first:
+    `grow(progress) -> Mapping[str, str]`, asked when an epoch begins, names them and those that they copy.
     """
 
     @property
