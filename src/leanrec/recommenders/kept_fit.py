@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from leanrec.data.dataset import Dataset
 from leanrec.errors import PlugInError
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.protocol import CatalogueRecommender, LearnsFromValidation, Recommender
+from leanrec.training.journal import keep_only_journals
 from leanrec.training.run import Run
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def fit_once(name: str, settings: Settings, train: Dataset, *, valid: Dataset | 
         held = {"made of": made_of, "settled": _fit(name, settings, train, valid=valid, run=training, place=place)}
         with writing_file(record) as draft:
             draft.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
+        keep_only_journals(folder / TRAINING_FOLDER)
     else:
         log.info("%s was fitted before, and is taken from %s", name, place)
     return KeptFit(

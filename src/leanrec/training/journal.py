@@ -2,6 +2,8 @@
 
 import json
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from leanrec.artifact import writing_file
 from leanrec.errors import ArtifactError
 
 JOURNAL_FILE = "journal.jsonl"
+TIMED = ("begin", "resume")
 
 Figure = float | int | str | None | dict[str, Any]  # Any: settings, as a TOML table holds them
 
@@ -16,11 +19,13 @@ Figure = float | int | str | None | dict[str, Any]  # Any: settings, as a TOML t
 class Journal:
     """Lines with `event`, `step` and figures; without a path nothing is written.
 
-    The events are `begin`, `resume`, `step`, `epoch` (`quality` null when not validated), `end` and `error`.
+    The events are `begin`, `resume`, `step`, `epoch` (`quality` null when not validated), `end` and `error`. `begin` and `resume` say the
+    time of day as `at`, in seconds since 1970, UTC; the others count from there.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
+        self._clock = clock
 
     def begin(self) -> None:
         """Start with no lines."""
@@ -38,8 +43,9 @@ class Journal:
     def write(self, event: str, *, step: int, **figures: Figure) -> None:
         """Add one line; a figure that is no number is written as text."""
         if self.path is not None:
+            moment = {"at": self._clock()} if event in TIMED else {}
             values = {name: _plain(value) for name, value in figures.items()}
-            self._write(self.path, json.dumps({"event": event, "step": step, **values}, allow_nan=False) + "\n", mode="a")
+            self._write(self.path, json.dumps({"event": event, "step": step, **moment, **values}, allow_nan=False) + "\n", mode="a")
 
     def _write(self, path: Path, text: str, *, mode: str) -> None:
         try:
@@ -48,6 +54,15 @@ class Journal:
                 file.write(text)
         except OSError as error:
             raise ArtifactError(f"the journal {path} cannot be written: {error}", hint="make room, or train into another folder") from error
+
+
+def keep_only_journals(folder: Path) -> None:
+    """Remove everything below a folder but its journals: what a training left that is over."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what lies in a folder comes before it
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif path.is_file() and path.name != JOURNAL_FILE:
+            path.unlink()
 
 
 def _plain(value: Figure) -> Figure:

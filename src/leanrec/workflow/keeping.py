@@ -1,7 +1,8 @@
 """Keeping: where the trainings of a command leave checkpoints, so that it can be interrupted and called again.
 
 `<to>.training/<data>/proof/sequential`, `.../settled/fusion/final/sequential`: one folder for each training. It goes away when the command
-ends well. A training that was under way goes on where it stopped; what was done before it is done again, with the same outcome.
+ends well; the journals move to `<to>/trainings`. A training that was under way goes on where it stopped; what was done before it is done
+again, with the same outcome.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from leanrec.data.dataset import Dataset
 from leanrec.errors import ConfigError
+from leanrec.training.journal import JOURNAL_FILE
 from leanrec.workflow.settings import RunSettings
 
 log = logging.getLogger(__name__)
@@ -21,10 +23,14 @@ log = logging.getLogger(__name__)
 KEPT = ("**/checkpoint/manifest.json", "**/fitted.json", "**/lists/origin.json")
 """What is worth going on from: a training under way, a finished fit of a teacher or an ensemble, a teacher's lists."""
 
+SUFFIX = ".training"
+JOURNALS_FOLDER = "trainings"
+"""In what a command wrote: the journals of its trainings. They tell how it was made and are no part of it, so its manifest names none."""
+
 
 def training_folder(to: Path | str) -> Path:
     """Beside what the command writes."""
-    return Path(to).with_name(f"{Path(to).name}.training")
+    return Path(to).with_name(f"{Path(to).name}{SUFFIX}")
 
 
 @contextmanager
@@ -48,7 +54,21 @@ def keeping_trainings(to: Path | str | None, dataset: Dataset, settings: RunSett
         else:
             shutil.rmtree(whole, ignore_errors=True)
         raise
+    move_journals(own, Path(to))
     shutil.rmtree(whole, ignore_errors=True)
+
+
+def move_journals(folder: Path, made: Path) -> None:
+    """From the folder of a command's trainings into what it made, in place of older ones; where nothing was trained, those stay."""
+    journals = list(folder.rglob(JOURNAL_FILE))
+    if not journals or not made.is_dir():
+        return
+    kept = made / JOURNALS_FOLDER
+    shutil.rmtree(kept, ignore_errors=True)
+    for journal in journals:
+        place = kept / journal.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(journal, place)
 
 
 def _key(dataset: Dataset, settings: RunSettings) -> str:

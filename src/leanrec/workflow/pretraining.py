@@ -19,7 +19,7 @@ from leanrec.features.corpus import CorpusConfig, make_corpus
 from leanrec.features.corpus_sources import TEXT_KEY, file_documents, is_text_file, item_documents, review_documents
 from leanrec.features.item_text import ItemTextConfig
 from leanrec.training.run import Run
-from leanrec.workflow.keeping import training_folder
+from leanrec.workflow.keeping import move_journals, training_folder
 from leanrec.workflow.reading import Data, read_clean
 from leanrec.workflow.settings import RunSettings
 
@@ -113,4 +113,5 @@ def _keeping(to: Path) -> Iterator[Path]:
         else:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    move_journals(folder, to)
     shutil.rmtree(folder, ignore_errors=True)
