@@ -148,3 +148,22 @@ def test_other_items_are_computed_from_the_arrays_of_content() -> None:
     np.testing.assert_allclose(content.detach().numpy(), expected, atol=1e-6)
     assert embedding().content() is None
     assert embedding().content_arrays() == {}
+
+
+def test_word_dropout_hides_whole_attributes_in_training_and_keeps_the_mean() -> None:
+    model = embedding(attributes=ATTRIBUTES, word_dropout=0.5)
+    assert model.attributes is not None
+    weight, by_item = model.attributes.weight.detach(), torch.from_numpy(ATTRIBUTES.toarray())
+    whole = model.eval()().detach()
+    torch.testing.assert_close(whole, model.ids().detach() + by_item @ weight)
+    model.train()
+    drawn = [(model().detach() - model.ids().detach()) for _ in range(400)]
+    patterns = [by_item @ (weight * 2 * torch.tensor(kept)[:, None]) for kept in np.ndindex(2, 2, 2)]
+    seen = {next(number for number, pattern in enumerate(patterns) if torch.allclose(pattern, one, atol=1e-6)) for one in drawn}
+    assert seen == set(range(8))
+    torch.testing.assert_close(torch.stack(drawn).mean(0), by_item @ weight, atol=0.01, rtol=0.3)
+
+
+def test_word_dropout_without_words_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"items.word_dropout = 0.2 hides attributes and words of titles, and there are none"):
+        embedding(word_dropout=0.2)

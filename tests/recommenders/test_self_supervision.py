@@ -261,6 +261,15 @@ def test_with_all_of_it_the_contract_is_kept() -> None:
     check_recommender(lambda: build("sequential", config), split().train, valid=split().valid)
 
 
+def test_hiding_words_changes_what_is_learned_and_not_how_it_answers(tmp_path: Path) -> None:
+    fitted = sequential(items={"word_dropout": 0.4}).fit(split().train)
+    assert bits(fitted, tmp_path / "hiding") != bits(sequential().fit(split().train), tmp_path / "plain")
+    query = Query(history=split().train.items.ids[:3])
+    assert fitted.recommend([query]) == fitted.recommend([query])
+    with pytest.raises(ConfigError, match=r"word_dropout = 0\.4 hides attributes and words of titles, and there are none"):
+        sequential(items={"word_dropout": 0.4}, uses_attributes=False).fit(split().train)
+
+
 # -- refusals
 
 

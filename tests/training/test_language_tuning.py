@@ -126,13 +126,14 @@ def test_an_interrupted_tuning_ends_with_the_same_bits(tmp_path: Path) -> None:
         assert torch.equal(tensor, whole[name]), name
 
 
-def test_an_encoder_learns_what_goes_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text_dropout", [0.0, 0.3])
+def test_an_encoder_learns_what_goes_together(tmp_path: Path, text_dropout: float) -> None:
     """Polish and nail are chosen together, drill and film are: afterwards their vectors are close."""
     encoder = HuggingFaceTextEncoder.open(model(tmp_path), max_tokens=8)
     rng = np.random.default_rng(0)
     pairs = [rng.permutation([0, 3]) if rng.random() < 0.5 else rng.permutation([1, 2]) for _ in range(60)]
     histories = Histories.of_rows(pairs, num_items=4)
-    config = ContrastiveConfig(pairs=8, history_items=1, temperature=0.2, training=training(max_epochs=10))
+    config = ContrastiveConfig(pairs=8, history_items=1, temperature=0.2, text_dropout=text_dropout, training=training(max_epochs=10))
     tune_encoder(encoder, histories, NOUNS, config=config, run=Run())
     likeness = encoder.encode(NOUNS) @ encoder.encode(NOUNS).T
     assert min(likeness[0, 3], likeness[1, 2]) > max(likeness[0, 1], likeness[0, 2], likeness[3, 1], likeness[3, 2]) + 0.2

@@ -8,6 +8,7 @@ import numpy as np
 
 from leanrec.data.tokens import TokenBatch, token_batches
 from leanrec.errors import ConfigError, DataError
+from leanrec.features.augment_text import TextDropout
 from leanrec.features.histories import FloatArray, Histories, Rows
 
 
@@ -53,6 +54,7 @@ class HistoryPairs:
         max_batch_tokens: int = 2048,
         pad_id: int = 0,
         seed: int = 0,
+        dropout: TextDropout | None = None,
     ) -> None:
         """`tokens` of each item; items without any are left out. Raises `DataError` when no user chose two that have some."""
         if pairs < 2 or history_items < 1 or not 0 < decay <= 1:
@@ -61,7 +63,7 @@ class HistoryPairs:
                 hint="at least two pairs a batch, one history item, and a decay above 0 and at most 1",
             )
         self.pairs, self.history_items, self.decay, self.seed = pairs, history_items, decay, seed
-        self._tokens, self._pad_id, self._max_batch_tokens = tokens, pad_id, max_batch_tokens
+        self._tokens, self._pad_id, self._max_batch_tokens, self._dropout = tokens, pad_id, max_batch_tokens, dropout
         has_text = np.array([len(text) > 0 for text in tokens])
         rows = [histories.of(sequence) for sequence in range(len(histories))]
         self._histories = [kept for row in rows if len(kept := row[has_text[row]]) >= 2]
@@ -93,6 +95,7 @@ class HistoryPairs:
             "decay": self.decay,
             "seed": self.seed,
             "max_batch_tokens": self._max_batch_tokens,
+            "text_dropout": self._dropout.share if self._dropout is not None else 0.0,
         }
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PairBatch]:
@@ -118,7 +121,7 @@ class HistoryPairs:
             is_rival[row, places[row]] = True
         return PairBatch(
             item_rows=items,
-            texts=tuple(self._texts(items)),
+            texts=tuple(self._texts(items, epoch=epoch)),
             weights=weights,
             targets=places,
             is_rival=is_rival,
@@ -127,5 +130,8 @@ class HistoryPairs:
             position=position,
         )
 
-    def _texts(self, items: Rows) -> Iterator[TokenBatch]:
-        return token_batches([self._tokens[row] for row in items], max_batch_tokens=self._max_batch_tokens, pad_id=self._pad_id)
+    def _texts(self, items: Rows, *, epoch: int) -> Iterator[TokenBatch]:
+        texts: Sequence[Sequence[int]] = [self._tokens[row] for row in items.tolist()]
+        if self._dropout is not None:
+            texts = [self._dropout.tokens(text, row=row, epoch=epoch) for row, text in zip(items.tolist(), texts, strict=True)]
+        return token_batches(texts, max_batch_tokens=self._max_batch_tokens, pad_id=self._pad_id)

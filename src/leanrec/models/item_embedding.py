@@ -31,6 +31,8 @@ class ItemEmbeddingConfig(Config):
     """Standard deviation that each part of a vector begins with."""
     id_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the items whose ids are hidden in a training step, so that content alone learns to speak for an item nobody clicked."""
+    word_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the attributes and words that no item has in a training step, so that none is relied on alone; not measured."""
 
     @field_validator(*_HEEDED_BY)
     @classmethod
@@ -65,7 +67,16 @@ class ItemEmbedding(nn.Module):
                 raise ConfigError(f"{name} have {part.shape[0]} rows for {num_items} items", hint="pass one row per item")
         self.id_dropout = config.id_dropout
         self.ids = _table(config, num_items=num_items, width=width)
-        self.attributes = None if attributes is None or not attributes.shape[1] else _AttributeSum(attributes, width=width, scale=config.scale)
+        if config.word_dropout and (attributes is None or not attributes.shape[1]):
+            raise ConfigError(
+                f"items.word_dropout = {config.word_dropout:g} hides attributes and words of titles, and there are none",
+                hint="set it to 0, or pass a catalogue with titles or attributes and leave uses_attributes true",
+            )
+        self.attributes = (
+            None
+            if attributes is None or not attributes.shape[1]
+            else _AttributeSum(attributes, width=width, scale=config.scale, dropout=config.word_dropout)
+        )
         self.vectors = None if vectors is None or not vectors.shape[1] else ProjectedVectors(vectors, width=width, scale=config.scale)
         self.text = None if text is None or not text.shape[1] else ProjectedVectors(text, width=width, scale=config.scale)
 
@@ -156,10 +167,11 @@ class _LowRankTable(nn.Module):
 
 
 class _AttributeSum(nn.Module):
-    """A @ E: a learnt vector per attribute, summed with the weights of the sparse matrix A."""
+    """A @ E: a learnt vector per attribute, summed with the weights of the sparse matrix A; in training some vectors are left out."""
 
-    def __init__(self, matrix: sp.csr_matrix, *, width: int, scale: float) -> None:
+    def __init__(self, matrix: sp.csr_matrix, *, width: int, scale: float, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         self.weight = nn.Parameter(torch.randn(matrix.shape[1], width) * scale)
         for side, oriented in (("by_item", matrix.tocsr()), ("by_attribute", matrix.T.tocsr())):
             # int32 rows are twice as fast as int64 ones, and a sum of bags twice as fast as torch's sparse tensors (one core).
@@ -170,7 +182,10 @@ class _AttributeSum(nn.Module):
     def forward(self) -> Tensor:
         """All item vectors, (N, D)."""
         sides = [self.get_buffer(f"{side}_{part}") for side in ("by_item", "by_attribute") for part in ("offsets", "columns", "values")]
-        product: Tensor = _SparseProduct.apply(self.weight, *sides)  # type: ignore[no-untyped-call]  # torch
+        weight: Tensor = self.weight
+        if self.training and self.dropout:
+            weight = weight * (torch.rand(len(weight), 1, device=weight.device) >= self.dropout) / (1 - self.dropout)
+        product: Tensor = _SparseProduct.apply(weight, *sides)  # type: ignore[no-untyped-call]  # torch
         return product
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from leanrec.config import Config
 from leanrec.data.tokens import TextTokenizer
+from leanrec.features.augment_text import TextDropout
 from leanrec.features.histories import Histories
 from leanrec.features.history_pairs import HistoryPairs, PairBatch
 from leanrec.models.text_encoder import HuggingFaceTextEncoder, TextNetwork
@@ -40,6 +41,8 @@ class ContrastiveConfig(Config):
     """Take off how likely an item stands in a batch, so that popular ones are not pushed away (Yi et al. 2019)."""
     max_tokens: int = Field(default=64, ge=3)
     """Tokens read of an item's text while tuning."""
+    text_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a text's tokens that are left out, others each epoch, so that no word is relied on alone; not measured."""
     max_batch_tokens: int = Field(default=2048, ge=1)
     """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
     `tuning.checkpoint_gradients` bound it."""
@@ -84,16 +87,18 @@ def tune_encoder(
     With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights;
     `keep` is called before, with what holds them.
     """
-    tokens = TextTokenizer(encoder.tokenizer.content, max_tokens=min(config.max_tokens, encoder.max_tokens)).read(texts)
+    tokenizer = TextTokenizer(encoder.tokenizer.content, max_tokens=min(config.max_tokens, encoder.max_tokens))
+    dropout = TextDropout(share=config.text_dropout, marks=tokenizer.special_ids, seed=run.seed) if config.text_dropout else None
     batches = HistoryPairs(
         histories,
-        tokens,
+        tokenizer.read(texts),
         pairs=config.pairs,
         history_items=config.history_items,
         decay=config.decay,
         max_batch_tokens=config.max_batch_tokens,
         pad_id=encoder.pad_id,
         seed=run.seed,
+        dropout=dropout,
     )
     settings = {**config.model_dump(mode="json", exclude={"training"}), "encoder": encoder.fingerprint}
     with torch.random.fork_rng():
