@@ -88,6 +88,20 @@ def test_questions_beside_the_histories_are_counted_and_two_towers_can_be_bounde
     assert foreseen.final_of["two-tower"].trainings == 2
 
 
+def test_what_is_learned_beside_the_next_items_is_counted() -> None:
+    dataset = World.generate(WorldConfig(num_users=40, num_items=30), seed=0).dataset
+
+    def seconds(auxiliary: dict[str, float] | None) -> float:
+        work = estimate(dataset, ["sequential"], num_asked=0, configs={"sequential": {"auxiliary": auxiliary}}).work_of["sequential"]
+        return work.training_seconds / work.others  # how slow the machine is just now cancels out
+
+    ways: list[dict[str, float]] = [{"masked": 0.1}, {"contrastive": 0.1}, {"contrastive": 0.1, "segment": 0.1, "masked": 0.1}]
+    found = [seconds(None), *(seconds(way) for way in ways)]
+    assert found == sorted(found)
+    assert len(set(found)) == 4
+    assert found[-1] < 6 * found[0]
+
+
 def test_a_fusion_is_estimated_by_its_members() -> None:
     dataset = World.generate(WorldConfig(num_users=40, num_items=30), seed=0).dataset
     with_it = {"members": [{"name": "cooccurrence"}, {"name": "sequential", "is_optional": True}]}

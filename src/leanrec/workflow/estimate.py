@@ -242,7 +242,8 @@ class _Counting:
         score = SECONDS_PER_SCORE["bfloat16" if self.has_fast_bfloat16 else "float32"]
         token = SECONDS_PER_TOKEN * encoder["num_layers"] / 2 * (encoder["max_length"] / 50) ** LENGTH_POWER
         epochs = min(training["max_epochs"], training["stop_epoch"] or training["max_epochs"])
-        return _Training(epochs=epochs, epoch_seconds=tokens * encoder["width"] / 64 * (token + scored * score))
+        read, asked = _beside(settings["auxiliary"])
+        return _Training(epochs=epochs, epoch_seconds=tokens * encoder["width"] / 64 * ((1 + read) * token + (1 + asked) * scored * score))
 
     def _fit_seconds(self, name: str) -> float:
         unit, shape = UNIT_SECONDS[name], self.shape
@@ -260,6 +261,15 @@ class _Counting:
         if name == "ease":
             return float(closed_form_bytes(num_items))
         return 4.0 * 64 * (num_users + num_items) if name in ("als", "bpr", "biased-mf") else 12.0 * 200 * num_items
+
+
+def _beside(auxiliary: Settings | None) -> tuple[float, float]:
+    """How often events are read, and the share of them that is asked for, beside their next items."""
+    if auxiliary is None:
+        return 0.0, 0.0
+    asked = auxiliary["masked_share"] if auxiliary["masked"] else 0.0
+    read = 2.0 * (auxiliary["contrastive"] > 0) + (1.0 + auxiliary["segment_share"]) * (auxiliary["segment"] > 0) + 1.0 * (auxiliary["masked"] > 0)
+    return read, asked
 
 
 def _is_installed(name: str) -> bool:
