@@ -6,7 +6,9 @@ import torch
 from torch import nn, optim
 
 from leanrec.errors import ArtifactError, ConfigError
+from leanrec.training.memory import training_memory_bytes
 from leanrec.training.optimizer import Optimizer
+from leanrec.training.optimizer_states import LEAST_QUANTISED, fresh_states, quantise, restored, state_bytes
 from leanrec.training.training_config import TrainingConfig
 
 THEIRS: dict[str, Callable[[Any], optim.Optimizer]] = {
@@ -19,6 +21,12 @@ THEIRS: dict[str, Callable[[Any], optim.Optimizer]] = {
 def module() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+
+
+def wide() -> nn.Module:
+    """Its first matrix is large enough for eight bits."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 2000), nn.LayerNorm(2000), nn.Linear(2000, 2))
 
 
 def backward(net: nn.Module, value: float) -> None:
@@ -46,19 +54,20 @@ def test_the_steps_are_those_of_torch_and_only_matrices_decay(name: str) -> None
         torch.testing.assert_close(mine, wanted, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["adamw", "adagrad", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "adamw-8bit", "adagrad", "adagrad-rows", "sgd"])
 def test_the_state_goes_out_and_in_again_to_the_bit(name: str) -> None:
     config = TrainingConfig(optimizer=name, weight_decay=0.01)
-    net = module()
+    net = wide()
     optimizer = Optimizer(net, config)
     step(net, optimizer, 0.5)
-    other = module()
+    other = wide()
     other.load_state_dict(net.state_dict())
     restored = Optimizer(other, config)
     restored.load({key: tensor.clone() for key, tensor in optimizer.tensors().items()})
     for value in (0.1, -0.7):
-        step(net, optimizer, value)
-        step(other, restored, value)
+        for one, its in ((net, optimizer), (other, restored)):
+            torch.manual_seed(3)  # as a checkpoint brings it back
+            step(one, its, value)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
 
 
@@ -106,3 +115,62 @@ def test_weights_have_their_share_of_the_learning_rate_and_rest_at_nought() -> N
 def test_a_rate_for_a_weight_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"no trained weight is called 'head.weight'"):
         Optimizer(module(), TrainingConfig()).set_rates({"head.weight": 0.5})
+
+
+def test_moments_in_eight_bits_take_the_way_of_those_in_thirty_two() -> None:
+    target = torch.randn(64, 128, generator=torch.Generator().manual_seed(1))
+    ways = {}
+    for name in ("adamw", "adamw-8bit"):
+        torch.manual_seed(0)
+        net = nn.Linear(128, 64)
+        optimizer = Optimizer(net, TrainingConfig(optimizer=name, learning_rate=0.02))
+        inputs = torch.randn(256, 128, generator=torch.Generator().manual_seed(2))
+        losses = []
+        for start in range(300):
+            batch = inputs[start % 16 :: 16]
+            loss = (net(batch) - batch @ target.T).square().mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+        ways[name] = torch.tensor(losses)
+    exact, small = ways["adamw"], ways["adamw-8bit"]
+    assert exact[-1] < 0.05 * exact[0]
+    assert (small - exact).abs().max() < 0.03 * exact[0]
+    assert small[-16:].mean() < 1.5 * exact[-16:].mean() + 1e-3 * exact[0]
+
+
+def test_eight_bits_hold_small_and_large_moments_beside_each_other() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(100, 100, generator=generator) * 10 ** (-4 * torch.rand(100, 100, generator=generator))
+    states = fresh_states(values, TrainingConfig(optimizer="adamw-8bit"))
+    quantise(states, "first_moment", values)
+    quantise(states, "second_moment", values.square())
+    first, second = restored(states, "first_moment"), restored(states, "second_moment")
+    is_large = values.abs() > 0.01 * values.abs().max()
+    assert ((first - values).abs() / values.abs())[is_large].max() < 0.12
+    assert (second[values != 0] > 0).all(), "a step is never divided by nothing"
+    assert ((second - values.square()).abs() / values.square())[is_large].max() < 0.2
+
+
+def test_small_weights_keep_their_moments_whole_and_memory_is_told_before() -> None:
+    config = TrainingConfig(optimizer="adamw-8bit")
+    small, large = torch.zeros(LEAST_QUANTISED - 1), torch.zeros(1000, 256)
+    assert fresh_states(small, config)["first_moment"].dtype == torch.float32
+    for tensor in (small, large):
+        assert sum(state.nbytes for state in fresh_states(tensor, config).values()) == state_bytes(tensor, config)
+    assert state_bytes(large, config) < 0.27 * state_bytes(large, TrainingConfig())
+    assert state_bytes(large, TrainingConfig(optimizer="adagrad-rows")) == 1000 * 4
+    net = nn.Linear(1000, 256)
+    assert training_memory_bytes(net, config) < training_memory_bytes(net, TrainingConfig())
+
+
+def test_a_row_has_one_sum() -> None:
+    net = nn.Linear(2, 2, bias=False)
+    before = net.weight.detach().clone()
+    optimizer = Optimizer(net, TrainingConfig(optimizer="adagrad-rows", learning_rate=0.1))
+    net.weight.grad = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    optimizer.step()
+    moved = before - net.weight.detach()
+    torch.testing.assert_close(moved, torch.tensor([[3.0, 4.0], [0.0, 0.0]]) * 0.1 / (12.5**0.5))
+    assert optimizer.tensors()["0/sum_of_squares"].shape == (2, 1)

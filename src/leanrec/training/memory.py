@@ -6,7 +6,7 @@ from torch import nn
 from leanrec.config import Budget
 from leanrec.errors import BudgetError
 from leanrec.training.hardware import available_memory_bytes
-from leanrec.training.optimizer import num_states
+from leanrec.training.optimizer_states import state_bytes
 from leanrec.training.training_config import TrainingConfig
 from leanrec.training.weights import frozen_names, weights_of
 
@@ -17,9 +17,10 @@ def training_memory_bytes(module: nn.Module, config: TrainingConfig, *, step_byt
     """Weights, the copy kept of the best, gradients, optimizer states, averages with their swap, and `step_bytes` for a step."""
     everything = sum(tensor.nbytes for tensor in weights_of(module).values())
     kept = sum(tensor.nbytes for tensor in weights_of(module, without=frozen_names(module)).values())
-    trainable = sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
-    copies = 1 + num_states(config) + (2 if config.average else 0)
-    return everything + kept + copies * trainable + step_bytes
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    trainable, remembered = sum(parameter.nbytes for parameter in trained), sum(state_bytes(parameter, config) for parameter in trained)
+    copies = 1 + (2 if config.average else 0)
+    return everything + kept + copies * trainable + remembered + step_bytes
 
 
 def require_training_memory(module: nn.Module, config: TrainingConfig, budget: Budget, *, device: torch.device, step_bytes: int) -> None:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from leanrec.errors import ArtifactError, ConfigError
+from leanrec.training.optimizer_states import POWERS, fresh_states, is_quantised, quantise, restored
 from leanrec.training.training_config import TrainingConfig
 
-STATE_NAMES: dict[str, tuple[str, ...]] = {"adamw": ("first_moment", "second_moment"), "adagrad": ("sum_of_squares",), "sgd": ("momentum",)}
 EPSILON = 1e-8
 
 
@@ -24,7 +24,7 @@ class _Slot:
     name: str
     parameter: nn.Parameter
     weight_decay: float
-    states: tuple[Tensor, ...]
+    states: dict[str, Tensor]
     steps: Tensor
     """() float32, as the fused kernel wants it."""
 
@@ -33,7 +33,7 @@ class Optimizer:
     """One step after another over everything trainable in a module; only matrices feel the weight decay.
 
     AdamW (Loshchilov & Hutter 2019, algorithm 2) decays apart from the gradient; Adagrad (Duchi et al. 2011) and SGD with
-    momentum add the decay to it.
+    momentum add the decay to it. `adamw-8bit` keeps the moments of large weights in eight bits, `adagrad-rows` one sum for each row.
     """
 
     def __init__(self, module: nn.Module, config: TrainingConfig) -> None:
@@ -55,8 +55,8 @@ class Optimizer:
         for slot in self._slots:
             source = before.get(inherited.get(slot.name, ""))
             if source is not None and torch.equal(source.parameter, slot.parameter):
-                for own, other in zip((*slot.states, slot.steps), (*source.states, source.steps), strict=True):
-                    own.copy_(other)
+                for name, own in (slot.states | {"steps": slot.steps}).items():
+                    own.copy_((source.states | {"steps": source.steps})[name])
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """The share of the learning rate that weights have from now on, by name; others have all of it, with 0 they rest without a gradient."""
@@ -98,19 +98,31 @@ class Optimizer:
         return self._rates.get(slot.name, 1.0)
 
     def _named(self, slot: _Slot) -> dict[str, Tensor]:
-        return dict(zip((*_state_names(self.config), "steps"), (*slot.states, slot.steps), strict=True))
+        return slot.states | {"steps": slot.steps}
 
     def _move(self, slots: list[_Slot], weight_decay: float, *, learning_rate: float) -> None:
         weights: list[Tensor] = [slot.parameter for slot in slots]
         gradients = [slot.parameter.grad for slot in slots if slot.parameter.grad is not None]
-        states = [list(column) for column in zip(*(slot.states for slot in slots), strict=True)]
         match self.config.optimizer:
             case "adamw":
-                self._adamw(weights, gradients, states, [slot.steps for slot in slots], weight_decay, learning_rate)
-            case "adagrad":
-                self._adagrad(weights, gradients, states[0], weight_decay, learning_rate)
+                moments = [[slot.states[name] for slot in slots] for name in POWERS]
+                self._adamw(weights, gradients, moments, [slot.steps for slot in slots], weight_decay, learning_rate)
+            case "adamw-8bit":
+                for slot, gradient in zip(slots, gradients, strict=True):  # one at a time: never are all moments in float32
+                    self._adamw_of(slot, gradient, weight_decay, learning_rate)
+            case "adagrad" | "adagrad-rows":
+                self._adagrad(weights, gradients, [slot.states["sum_of_squares"] for slot in slots], weight_decay, learning_rate)
             case "sgd":
-                self._sgd(weights, gradients, states, weight_decay, learning_rate)
+                self._sgd(weights, gradients, [slot.states["momentum"] for slot in slots if slot.states], weight_decay, learning_rate)
+
+    def _adamw_of(self, slot: _Slot, gradient: Tensor, weight_decay: float, rate: float) -> None:
+        """A step of one weight, its moments brought back from eight bits for as long as it takes."""
+        quantised = is_quantised(slot.states)
+        moments = {name: restored(slot.states, name) if quantised else slot.states[name] for name in POWERS}
+        self._adamw([slot.parameter], [gradient], [[moment] for moment in moments.values()], [slot.steps], weight_decay, rate)
+        if quantised:
+            for name, moment in moments.items():
+                quantise(slot.states, name, moment)
 
     def _adamw(
         self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], steps: list[Tensor], weight_decay: float, rate: float
@@ -136,28 +148,23 @@ class Optimizer:
     def _adagrad(self, weights: list[Tensor], gradients: list[Tensor], sums: list[Tensor], weight_decay: float, rate: float) -> None:
         if weight_decay:
             gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
-        torch._foreach_addcmul_(sums, gradients, gradients)
-        roots = torch._foreach_sqrt(sums)
-        torch._foreach_add_(roots, EPSILON)
-        torch._foreach_addcdiv_(weights, gradients, roots, value=-rate)
+        if self.config.optimizer == "adagrad-rows":  # the mean over a row's columns (Naumov et al. 2019, DLRM)
+            for total, gradient in zip(sums, gradients, strict=True):
+                total += gradient.square() if gradient.ndim < 2 else gradient.square().flatten(1).mean(1).view_as(total)
+        else:
+            torch._foreach_addcmul_(sums, gradients, gradients)
+        roots = torch._foreach_add(torch._foreach_sqrt(sums), EPSILON)
+        for weight, gradient, root in zip(weights, gradients, roots, strict=True):
+            weight.addcdiv_(gradient, root, value=-rate)
 
-    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], weight_decay: float, rate: float) -> None:
+    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor], weight_decay: float, rate: float) -> None:
         if weight_decay:
             gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
-        if states:
-            torch._foreach_mul_(states[0], self.config.momentum)
-            torch._foreach_add_(states[0], gradients)
-            gradients = states[0]
+        if momenta:
+            torch._foreach_mul_(momenta, self.config.momentum)
+            torch._foreach_add_(momenta, gradients)
+            gradients = momenta
         torch._foreach_add_(weights, gradients, alpha=-rate)
-
-
-def num_states(config: TrainingConfig) -> int:
-    """How many numbers the optimizer keeps for each weight."""
-    return len(_state_names(config))
-
-
-def _state_names(config: TrainingConfig) -> tuple[str, ...]:
-    return () if config.optimizer == "sgd" and config.momentum == 0 else STATE_NAMES[config.optimizer]
 
 
 def _slot(name: str, parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
@@ -165,6 +172,6 @@ def _slot(name: str, parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
         name=name,
         parameter=parameter,
         weight_decay=config.weight_decay if parameter.ndim >= 2 else 0.0,
-        states=tuple(torch.zeros_like(parameter, requires_grad=False) for _ in _state_names(config)),
+        states=fresh_states(parameter.detach(), config),
         steps=torch.zeros((), dtype=torch.float32, device=parameter.device),
     )

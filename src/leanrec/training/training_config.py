@@ -26,8 +26,9 @@ class TrainingConfig(Config):
     """Validations without a better figure after which training stops; absent: never. Means nothing without validation."""
     validate_every: int = Field(default=1, ge=0)
     """Epochs between validations; 0: none, and the last weights are kept."""
-    optimizer: Literal["adamw", "adagrad", "sgd"] = "adamw"
-    """AdamW (Loshchilov & Hutter 2019), Adagrad (Duchi et al. 2011), or SGD with momentum."""
+    optimizer: Literal["adamw", "adamw-8bit", "adagrad", "adagrad-rows", "sgd"] = "adamw"
+    """AdamW (Loshchilov & Hutter 2019), Adagrad (Duchi et al. 2011), or SGD with momentum; to save memory AdamW with moments in eight bits
+    (Dettmers et al. 2022), which takes longer a step, or Adagrad with one sum for each row of a matrix."""
     weight_decay: float = Field(default=0.0, ge=0)
     """L2 pull towards zero of every matrix; biases and norms are left alone. Decoupled in AdamW, in the gradient elsewhere."""
     betas: tuple[float, float] = (0.9, 0.98)
