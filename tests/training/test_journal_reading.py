@@ -82,6 +82,9 @@ def test_trainings_are_named_by_their_folders(tmp_path: Path) -> None:
     (tmp_path / "shop" / "begins" / "journal.jsonl").touch()
     assert list(find_runs([tmp_path / "shop"])) == ["shop/trainings/validated"]
     assert list(find_runs([tmp_path / "other", tmp_path / "shop" / "trainings"])) == ["other", "shop/trainings/validated"]
+    assert list(find_runs([tmp_path / "other" / "journal.jsonl"])) == ["other"]
+    shutil.copy(tmp_path / "other" / "journal.jsonl", tmp_path / "sent.jsonl")
+    assert list(find_runs([tmp_path / "sent.jsonl"])) == ["sent"]
     assert list(find_runs([tmp_path])) == [f"{tmp_path.name}/other", f"{tmp_path.name}/shop/trainings/validated"]
 
 

@@ -104,7 +104,7 @@ def find_runs(places: Sequence[Path | str]) -> dict[str, TrainingRun]:
     """
     roots = [Path(place).resolve() for place in places]
     found = list(dict.fromkeys(path for root in roots for path in _journals(root)))
-    common = _common([root.parent for root in roots])
+    common = _common([(root.parent if root.name == JOURNAL_FILE else root).parent for root in roots])
     runs = {_name(path.relative_to(common)): read_run(path) for path in found if _has_begun(path)}
     if not runs:
         raise ArtifactError(

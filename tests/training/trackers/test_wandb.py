@@ -75,7 +75,7 @@ def test_an_offline_run_holds_config_and_history_with_real_times(tmp_path: Path)
     assert told == [(1, 1.0, None), (2, 2.0, 0.1), (3, 3.0, None), (4, 4.0, pytest.approx(0.11))]
 
 
-def test_nothing_of_the_machine_is_written(tmp_path: Path) -> None:
+def test_no_host_name_packages_or_hardware_are_written(tmp_path: Path) -> None:
     export(write_journal(tmp_path / "run"), tmp_path)
     (run,) = of_kind(tmp_path, "run")
     assert run.host == ""

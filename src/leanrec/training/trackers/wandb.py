@@ -91,7 +91,7 @@ def _mode() -> Mode:
 
 
 def _quiet() -> wandb.Settings:
-    """Of the training only: nothing about this machine, its programs or its packages."""
+    """Of the training only: no host name, hardware, packages or code."""
     return wandb.Settings(
         console="off",
         silent=True,
