@@ -118,3 +118,17 @@ def test_linear_layers_start_small_and_without_bias() -> None:
 def test_a_single_run_is_never_copied() -> None:
     x = torch.randn(6, WIDTH)
     assert over_groups(lambda run: run, x, ((2, 3),)).data_ptr() == x.data_ptr()
+
+
+@every_block
+def test_blocks_that_are_computed_twice_give_the_same_gradients(block: str) -> None:
+    gradients = []
+    for recomputes in (False, True):
+        torch.manual_seed(0)
+        encoder = SequenceEncoder(SequenceEncoderConfig(block=block, width=WIDTH, max_length=MAX_LENGTH, dropout=0.3), recomputes=recomputes)
+        x = torch.randn(3 * 4, WIDTH, requires_grad=True)
+        torch.manual_seed(1)
+        encoder.train()(x, ((3, 4),)).square().sum().backward()
+        gradients.append([x.grad, *(parameter.grad for parameter in encoder.parameters())])
+    for plain, twice in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, twice)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from pydantic import Field
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from leanrec.errors import ConfigError
 from leanrec.models.attention import TransformerBlock
@@ -48,9 +49,11 @@ class SequenceEncoder(nn.Module):
     position is told but through the blocks: attention knows distances.
     """
 
-    def __init__(self, config: SequenceEncoderConfig) -> None:
+    def __init__(self, config: SequenceEncoderConfig, *, recomputes: bool = False) -> None:
+        """With `recomputes` blocks are computed twice in training, and what they made is not kept (Chen et al. 2016)."""
         super().__init__()
         self.config = config
+        self._recomputes = recomputes
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList([BLOCKS[config.block](config) for _ in range(config.num_layers)])
         self.norm = nn.LayerNorm(config.width)
@@ -81,6 +84,6 @@ class SequenceEncoder(nn.Module):
         """What `forward` gives, lengths unchecked: while a graph is written they have no value yet."""
         x = self.dropout(x * math.sqrt(self.config.width))
         for block in self.blocks:
-            x = block(x, groups)
+            x = checkpoint(block, x, groups, use_reentrant=False) if self._recomputes and self.training else block(x, groups)
         hidden: Tensor = self.norm(x)
         return hidden

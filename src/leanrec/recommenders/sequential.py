@@ -71,6 +71,8 @@ class SequentialConfig(Config):
     """Which histories are learned first; left out, all from the beginning."""
     growth: GrowthConfig | None = None
     """What training begins with less of; left out, nothing."""
+    recompute: bool = False
+    """Whether what blocks make is computed twice instead of kept: less memory, about a third more time."""
     metric: str = "ndcg@10"
     """What validation looks at, for early stopping."""
     max_queries: int = Field(default=10_000, ge=1)
@@ -174,7 +176,7 @@ class Sequential(VectorScorer[SequentialConfig]):
         items = trained.embedding(config.items, width=config.encoder.width)
         hides_items = (config.augment is not None and config.augment.mask > 0) or (config.auxiliary is not None and config.auxiliary.hides_items)
         first = config.growth.size_at("num_layers", 0.0) if config.growth is not None else None
-        encoder = SequenceEncoder(config.encoder.model_copy(update={"num_layers": first or config.encoder.num_layers}))
+        encoder = SequenceEncoder(config.encoder.model_copy(update={"num_layers": first or config.encoder.num_layers}), recomputes=config.recompute)
         return NextItemNetwork(items, encoder, is_cosine=config.loss.temperature is not None, hides_items=hides_items)
 
     def _beside(self, histories: Histories, network: NextItemNetwork, run: Run) -> SelfSupervision | None:

@@ -184,7 +184,7 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
         meanings = None if said is None else said[trained.rows]
         return TwoTowerNetwork(
             items=trained.embedding(hidden, width=width),
-            encoder=SequenceEncoder(config.encoder),
+            encoder=SequenceEncoder(config.encoder, recomputes=config.recompute),
             query=QueryVectors(
                 width=width,
                 num_dense=0 if features is None else features.dense.shape[1],
