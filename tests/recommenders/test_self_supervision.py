@@ -226,11 +226,19 @@ def test_a_training_learns_and_differs_from_one_without(way: str, tmp_path: Path
     assert bits(plain, tmp_path / "plain") != bits(changed, tmp_path / "changed")
 
 
-def test_interrupted_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    changes = {"augment": AUGMENT, "auxiliary": AUXILIARY["all of them"], "training": {**SETTINGS["training"], "checkpoint_steps": 1}}
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "curriculum and growth": {"curriculum": {"by": "loss", "until": 0.9}, "growth": {"at": [0.4], "max_length": [3, 6], "tokens": [30, 48]}},
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_interrupted_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(schedule: str, tmp_path: Path) -> None:
+    training = {**SETTINGS["training"], "checkpoint_steps": 1, "max_epochs": 3}
+    changes = {"augment": AUGMENT, "auxiliary": AUXILIARY["all of them"], "training": training, **SCHEDULES[schedule]}
     whole = sequential(**changes).fit(split().train, valid=split().valid, run=Run(folder=tmp_path / "whole"))
-    num_batches = whole.training.steps // 2
-    stop = num_batches + num_batches // 2  # within the second epoch
+    last = [record.step for record in whole.training.history]
+    stop = (last[0] + last[1]) // 2  # within the second epoch
     with pytest.raises(KeyboardInterrupt):
         sequential(**changes).fit(split().train, valid=split().valid, run=Run(folder=tmp_path / "broken", hooks=(_StopAt(stop),)))
     resumed = sequential(**changes).fit(split().train, valid=split().valid, run=Run(folder=tmp_path / "broken"))
