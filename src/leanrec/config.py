@@ -47,13 +47,14 @@ class Budget(Config):
     memory_gb: float | None = Field(default=None, gt=0)
     """Main memory that fitting may hold, in gigabytes (1e9 bytes)."""
 
-    def require_memory(self, needed_bytes: int, *, purpose: str, hint: str) -> None:
-        """Raise `BudgetError` when `purpose` needs more than the budget's memory."""
-        if self.memory_gb is not None and needed_bytes > self.memory_gb * 1e9:
-            raise BudgetError(
-                f"{purpose} needs about {needed_bytes / 1e9:.1f} GB of memory; the budget allows {self.memory_gb:g} GB",
-                hint=hint,
-            )
+    device_memory_gb: float | None = Field(default=None, gt=0)
+    """Memory of an accelerator that training may hold, in gigabytes (1e9 bytes); without an accelerator there is none to hold."""
+
+    def require_memory(self, needed_bytes: int, *, purpose: str, hint: str, on_device: bool = False) -> None:
+        """Raise `BudgetError` when `purpose` needs more than the budget's memory, or than what it allows of an accelerator's."""
+        allowed, where = (self.device_memory_gb, "device memory") if on_device else (self.memory_gb, "memory")
+        if allowed is not None and needed_bytes > allowed * 1e9:
+            raise BudgetError(f"{purpose} needs about {needed_bytes / 1e9:.1f} GB of {where}; the budget allows {allowed:g} GB", hint=hint)
 
 
 def read_toml(path: Path) -> Settings:

@@ -27,3 +27,10 @@ def test_too_little_memory_is_an_error_before_anything_begins(monkeypatch: pytes
         require_training_memory(NET, TrainingConfig(), Budget(), device=cpu, step_bytes=0)
     monkeypatch.setattr(memory, "available_memory_bytes", lambda: 1600)  # the weights themselves are there already
     require_training_memory(NET, TrainingConfig(), Budget(), device=cpu, step_bytes=0)
+
+
+def test_what_an_accelerator_may_hold_is_bounded_by_itself() -> None:
+    with pytest.raises(BudgetError, match="GB of device memory; the budget allows 1e-06 GB"):
+        require_training_memory(NET, TrainingConfig(), Budget(device_memory_gb=1e-6), device=torch.device("cuda"), step_bytes=0)
+    cpu = torch.device("cpu")
+    require_training_memory(NET, TrainingConfig(), Budget(device_memory_gb=1e-6), device=cpu, step_bytes=0)

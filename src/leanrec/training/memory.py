@@ -24,11 +24,10 @@ def training_memory_bytes(module: nn.Module, config: TrainingConfig, *, step_byt
 
 
 def require_training_memory(module: nn.Module, config: TrainingConfig, budget: Budget, *, device: torch.device, step_bytes: int) -> None:
-    """Raise `BudgetError` when the training exceeds the budget (of main memory) or what the device has free."""
+    """Raise `BudgetError` when the training exceeds the budget, of main or of device memory, or what the device has free."""
     needed = training_memory_bytes(module, config, step_bytes=step_bytes)
     purpose = f"training {sum(parameter.numel() for parameter in module.parameters()):,} weights with {config.optimizer}"
-    if device.type == "cpu":
-        budget.require_memory(needed, purpose=purpose, hint=HINT)
+    budget.require_memory(needed, purpose=purpose, hint=HINT, on_device=device.type != "cpu")
     present = sum(tensor.nbytes for tensor in weights_of(module).values() if tensor.device.type == device.type)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory_bytes()
     if free is not None and needed - present > free:
