@@ -258,10 +258,11 @@ class _Training(Generic[Kind]):
         every = self.config.validate_every
         if every == 0:
             return False
-        if self.pace.is_time_up():
-            return is_whole or self.state.validation_seconds is not None  # its time was kept free
         is_last = epoch == self.config.last_epoch
-        return is_whole and (is_last or (epoch % every == 0 and self.pace.is_validation_worth()))
+        is_regular = is_whole and (is_last or epoch % every == 0)
+        if self.pace.is_time_up():
+            return is_regular or self.state.validation_seconds is not None  # its time was kept free
+        return is_regular and (is_last or self.pace.is_validation_worth())
 
     def _quality(self) -> float:
         self.module.eval()
