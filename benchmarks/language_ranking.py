@@ -38,7 +38,7 @@ RARE = 10
 """Items with fewer training events are the tail."""
 FEW = (16, 64, 256)
 CAUSAL_QUESTIONS = 1000
-"""Test users of the decoders: each answer takes half a second."""
+"""Test users of the decoders: each answer takes seconds."""
 LESSONS, DECODER_LESSONS = 1000, 800
 """Questions that a cross-encoder learns from, and choices that a decoder does."""
 
@@ -180,7 +180,33 @@ def rows() -> list[BenchmarkRow]:
         value=float(given.test.is_found.mean()),
         note=_users(len(plain)),
     )
-    return [*found, share, *(row for case in CASES for row in _rows_of(case, given, plain))]
+    found += [
+        _row("order of the retriever", _mean(plain[is_one]), metric=f"ndcg@10, {name}", note=_users(int(is_one.sum())))
+        for name, is_one in _slices(given, given.test).items()
+    ]
+    return [*found, share, *(row for case in CASES for row in _rows_of(case, given, plain)), *_pretraining_rows(given)]
+
+
+def _pretraining_rows(given: Asked) -> list[BenchmarkRow]:
+    """What reading the shop's texts first changed, user by user, the mean of the seeds."""
+    named = {case.base: case for case in CASES if case.learns == "full" and case.examples is None}
+    ends = {base: _ends(named[base], given) for base in ("pretrained", "minilm")}
+    case = f"{named['pretrained'].name}, less {named['minilm'].name}"
+    note = _users(len(given.test.users))
+    return [
+        _row(case, _gain(ends["pretrained"][kind], ends["minilm"][kind]), metric=f"ndcg@10, {kind}", note=note, seeds=named["minilm"].seeds)
+        for kind in ("reading alone", "reading and retriever")
+    ]
+
+
+def _ends(case: Case, given: Asked) -> dict[str, np.ndarray]:
+    """(Q,) NDCG@10 of a ranker alone and with the retriever, the mean of its seeds."""
+    kept = [dict(np.load(_place(case, seed))) for seed in range(case.seeds)]
+    test = given.test.take(np.arange(_num_test(case)))
+    weights = [_weight(given.weighing, outcome["weighing"]) for outcome in kept]
+    alone = [_quality(test, outcome["test"], weight=1.0) for outcome in kept]
+    mixed = [_quality(test, outcome["test"], weight=weight) for outcome, weight in zip(kept, weights, strict=True)]
+    return {"reading alone": np.mean(alone, axis=0), "reading and retriever": np.mean(mixed, axis=0)}
 
 
 def _rows_of(case: Case, given: Asked, plain: np.ndarray) -> list[BenchmarkRow]:
@@ -188,8 +214,8 @@ def _rows_of(case: Case, given: Asked, plain: np.ndarray) -> list[BenchmarkRow]:
     number = _num_test(case)
     test = given.test.take(np.arange(number))
     weights = [_weight(given.weighing, outcome["weighing"]) for outcome in kept]
-    alone = np.mean([_quality(test, outcome["test"], weight=1.0) for outcome in kept], axis=0)
-    mixed = np.mean([_quality(test, outcome["test"], weight=weight) for outcome, weight in zip(kept, weights, strict=True)], axis=0)
+    ends = _ends(case, given)
+    alone, mixed = ends["reading alone"], ends["reading and retriever"]
     cost = {
         "seeds": case.seeds,
         "cpu_seconds": float(np.mean([outcome["cpu_seconds"] for outcome in kept])),
