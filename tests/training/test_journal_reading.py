@@ -105,6 +105,16 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, make: Callable[[Path], ob
         find_runs([tmp_path / "x"])
 
 
+def test_one_that_cannot_be_read_among_others_is_said_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_journal(tmp_path / "good")
+    broken = write_journal(tmp_path / "broken")
+    broken.write_text('{"event": "step", "step": 1}\n', encoding="utf-8")
+    assert list(find_runs([tmp_path])) == ["good"]
+    assert f"{broken} is left out" in caplog.text
+    with pytest.raises(ArtifactError):
+        find_runs([broken])
+
+
 def test_settings_that_differ_are_named_flat(tmp_path: Path) -> None:
     runs = [read_run(write_journal(tmp_path / str(rate), rate=rate)) for rate in (0.1, 0.2)]
     assert differing(runs) == ["learning_rate"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -11,6 +12,8 @@ from typing import Any, Literal
 from leanrec.errors import ArtifactError
 from leanrec.training.journal import JOURNAL_FILE
 from leanrec.training.progress import EpochRecord
+
+log = logging.getLogger(__name__)
 
 Outcome = Literal["ended", "failed", "unfinished"]
 Line = Mapping[str, Any]  # Any: JSON
@@ -99,19 +102,31 @@ class TrainingRun:
 def find_runs(places: Sequence[Path | str]) -> dict[str, TrainingRun]:
     """Every training at or below the places, by name: its folder below the one that holds all places.
 
-    A journal in which nothing stands yet is left out. Raises `ArtifactError` for a place that is not there, one without a journal, and a file
+    A journal in which nothing stands yet is left out, and one in a folder that cannot be read, which the log says. Raises `ArtifactError` for a place that is not there, one without a journal, and a file
     that is none.
     """
     roots = [Path(place).resolve() for place in places]
     found = list(dict.fromkeys(path for root in roots for path in _journals(root)))
     common = _common([(root.parent if root.name == JOURNAL_FILE else root).parent for root in roots])
-    runs = {_name(path.relative_to(common)): read_run(path) for path in found if _has_begun(path)}
+    named = {_name(path.relative_to(common)): _readable(path, is_named=path in roots) for path in found if _has_begun(path)}
+    runs = {name: run for name, run in named.items() if run is not None}
     if not runs:
         raise ArtifactError(
             f"no training has written a journal in {', '.join(map(str, places))}",
             hint="name a model that `leanrec fit` trained, or the folder NAME.training of a training under way",
         )
     return runs
+
+
+def _readable(path: Path, *, is_named: bool) -> TrainingRun | None:
+    """The training, or nothing where one among others cannot be read; one that was named itself is not passed over."""
+    try:
+        return read_run(path)
+    except ArtifactError as error:
+        if is_named:
+            raise
+        log.warning("%s is left out: %s", path, error.message)
+        return None
 
 
 def read_run(path: Path) -> TrainingRun:
