@@ -102,8 +102,8 @@ class TrainingRun:
 def find_runs(places: Sequence[Path | str]) -> dict[str, TrainingRun]:
     """Every training at or below the places, by name: its folder below the one that holds all places.
 
-    A journal in which nothing stands yet is left out, and one in a folder that cannot be read, which the log says. Raises `ArtifactError` for a place that is not there, one without a journal, and a file
-    that is none.
+    A journal in which nothing stands yet is left out, and one in a folder that cannot be read, which the log says. Raises `ArtifactError` for a
+    place that is not there, one without a journal, and a file that is none.
     """
     roots = [Path(place).resolve() for place in places]
     found = list(dict.fromkeys(path for root in roots for path in _journals(root)))
