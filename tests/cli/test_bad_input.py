@@ -196,6 +196,15 @@ def test_a_budget_too_small_for_the_recommender_named(fails: Run, tmp_path: Path
     assert "the budget allows 0.0001" in message
 
 
+def test_memory_is_written_with_its_unit_or_without(fails: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    assert "the budget allows 0.0001" in fails("fit", "orders.csv", "--recommender", "ease", "--memory", "0.1MB", "--to", "model")
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "orders.csv", "--memory", "lots"])
+    assert stopped.value.code == 2
+    assert "'lots' is no size; write gigabytes, such as 4 or 4GB" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_budget_of_memory_that_holds_no_rung(fails: Run, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS)
     assert "the budget holds none of the rungs; popularity: it would hold" in fails("prove", "orders.csv", "--memory", "0.0001", "--to", "p")

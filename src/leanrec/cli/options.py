@@ -1,6 +1,7 @@
 """Options that several verbs share, each with its help."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,21 @@ import typer
 
 if TYPE_CHECKING:
     from leanrec.workflow.settings import RunSettings
+
+_UNITS = {"": 1.0, "GB": 1.0, "G": 1.0, "MB": 1e-3, "M": 1e-3, "TB": 1e3, "GIB": 2**30 / 1e9, "MIB": 2**20 / 1e9}
+
+
+def gigabytes(text: str) -> float:
+    """A size as people write it, in gigabytes (1e9 bytes).
+
+    >>> gigabytes("4"), gigabytes("4GB"), gigabytes("500 mb")
+    (4.0, 4.0, 0.5)
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", text)
+    if found is None or found[2].upper() not in _UNITS:
+        raise typer.BadParameter(f"{text!r} is no size; write gigabytes, such as 4 or 4GB, or 500MB")
+    return float(found[1]) * _UNITS[found[2].upper()]
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with the settings of the run.", show_default=False)]
@@ -21,7 +37,13 @@ Minutes = Annotated[
     typer.Option(help="Budget: minutes of the whole command; trainings are fitted in, what cannot be is left out or refused.", show_default=False),
 ]
 Memory = Annotated[
-    float | None, typer.Option(help="Budget: gigabytes of memory; what is foreseen to hold more is left out or refused.", show_default=False)
+    float | None,
+    typer.Option(
+        parser=gigabytes,
+        metavar="SIZE",
+        help="Budget: memory in gigabytes, or with its unit (4GB, 500MB); what is foreseen to hold more is left out or refused.",
+        show_default=False,
+    ),
 ]
 IdentitiesFile = Annotated[
     str | None, typer.Option("--identities", help="A table that says which ids are one person: id,person or id,alias.", show_default=False)
