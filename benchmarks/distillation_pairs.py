@@ -87,6 +87,7 @@ PAIRS = (
             "training": {"max_epochs": 22, "warmup_epochs": 1, "validate_every": 2, "patience": None},
         },
         control={},
+        seeds=3,
     ),
     Pair(
         name="gru, width 48, invented histories",

@@ -35,7 +35,7 @@ from rows import BenchmarkRow
 
 CACHE = ROOT / ".cache" / "language" / "pretrained"
 DATASET = "amazon14-beauty"
-SEED = 0
+SEEDS = 3
 TIMED_STEPS = 4
 SPLIT = "5 % of the texts by hash"
 
@@ -50,15 +50,13 @@ class Case:
     config: Mapping[str, Any]
     note: str
 
-    @property
-    def folder(self) -> Path:
-        """The pre-trained model, as `load_model` opens it."""
-        return CACHE / self.name
+    def folder(self, seed: int) -> Path:
+        """The pre-trained model, as `load_model` opens it; the rankers are tuned from the first."""
+        return CACHE / (f"{self.name}-{seed}" if seed else self.name)
 
-    @property
-    def cost(self) -> Path:
+    def cost(self, seed: int) -> Path:
         """What it took; written last."""
-        return CACHE / f"{self.name}.json"
+        return CACHE / f"{self.folder(seed).name}.json"
 
 
 CASES = (
@@ -105,24 +103,38 @@ CASES = (
 def fill() -> None:
     """Pre-train what is not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    for number, case in enumerate(CASES):
-        if not case.cost.is_file():
-            subprocess.run([sys.executable, __file__, "--one", str(number)], check=True, env={**os.environ, **ONE_THREAD})
+    for seed in range(SEEDS):
+        for number, case in enumerate(CASES):
+            if not case.cost(seed).is_file():
+                command = [sys.executable, __file__, "--one", str(number), str(seed)]
+                subprocess.run(command, check=True, env={**os.environ, **ONE_THREAD})
 
 
 def rows() -> list[BenchmarkRow]:
     """Losses with intervals over texts, what they cost, and a step in float32 and bfloat16; of what is measured, the rest is named."""
     for case in CASES:
-        if not case.cost.is_file():
+        if not case.cost(0).is_file():
             print(f"{case.name} is left out: it is not pre-trained yet", file=sys.stderr)
-    return [row for case in CASES if case.cost.is_file() for row in _rows(case)]
+    return [row for case in CASES if case.cost(0).is_file() for row in (*_rows(case), _seeds_row(case))]
 
 
-def _measure(case: Case) -> None:
+def _seeds_row(case: Case) -> BenchmarkRow:
+    """What seeds change of the gain: the median, the smallest, the largest."""
+    kept = [json.loads(case.cost(seed).read_text(encoding="utf-8")) for seed in range(SEEDS) if case.cost(seed).is_file()]
+    gains = [outcome["loss"]["gain"]["value"] for outcome in kept]
+    metric = "masked-token loss" if case.config["objective"] == "masked" else "token loss"
+    note = "one gain a seed: the median, and both ends"
+    return BenchmarkRow.of_range(
+        gains, case=f"pretraining/{case.name}/gain by seed", dataset=DATASET, split=SPLIT, metric=metric, unit="nats", seeds=len(gains), note=note
+    )
+
+
+def _measure(case: Case, seed: int) -> None:
     os.environ.setdefault(WHEELS_VARIABLE, str(ROOT / ".cache" / "wheels"))
     corpus, config = _corpus(case), PretrainConfig.parse(case.config)
-    run = Run(seed=SEED, folder=CACHE / f"{case.name}.training")
-    spent = spend(lambda: pretrain(case.source, corpus, config, to=case.folder, run=run))
+    folder = case.folder(seed)
+    run = Run(seed=seed, folder=folder.with_name(f"{folder.name}.training"))
+    spent = spend(lambda: pretrain(case.source, corpus, config, to=folder, run=run))
     result = spent.result.to_dict()
     outcome = {
         "loss": result["loss"],
@@ -130,12 +142,12 @@ def _measure(case: Case) -> None:
         "texts": corpus.report.to_dict(),
         "peak_mb": spent.cost.peak_mb,
         "process_cpu_seconds": spent.cost.fit_cpu_seconds,
-        "bytes": Artifact.open(case.folder).num_bytes,
-        "step_cpu_seconds": _step_seconds(case, corpus, config),
+        "bytes": Artifact.open(folder).num_bytes,
+        "step_cpu_seconds": _step_seconds(case, corpus, config) if seed == 0 else {},
     }
-    with writing_file(case.cost) as draft:
+    with writing_file(case.cost(seed)) as draft:
         draft.write_text(json.dumps(outcome, indent=2) + "\n", encoding="utf-8")
-    print(f"{case.name}: {result['loss']}  {spent.cost.fit_cpu_seconds:.0f} CPU-s", file=sys.stderr, flush=True)
+    print(f"{folder.name}: {result['loss']}  {spent.cost.fit_cpu_seconds:.0f} CPU-s", file=sys.stderr, flush=True)
 
 
 def _corpus(case: Case) -> Corpus:
@@ -144,8 +156,8 @@ def _corpus(case: Case) -> Corpus:
 
 def _step_seconds(case: Case, corpus: Corpus, config: PretrainConfig) -> dict[str, float]:
     """Forward and backward of the same batches in both precisions, one after the other: the median of each, CPU-seconds."""
-    reader = open_reader(case.source, config, seed=SEED)
-    batches = reader.batches(reader.tokens(corpus.train[:500], part="train"), seed=SEED)
+    reader = open_reader(case.source, config, seed=0)
+    batches = reader.batches(reader.tokens(corpus.train[:500], part="train"), seed=0)
     seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
     tasks = {name: PretrainTask(reader.network.train(), is_masked=reader.masking is not None, held_out=[]) for name in seconds}
     for name, task in tasks.items():
@@ -159,7 +171,7 @@ def _step_seconds(case: Case, corpus: Corpus, config: PretrainConfig) -> dict[st
 
 
 def _rows(case: Case) -> list[BenchmarkRow]:
-    outcome = json.loads(case.cost.read_text(encoding="utf-8"))
+    outcome = json.loads(case.cost(0).read_text(encoding="utf-8"))
     figures, texts = outcome["figures"], outcome["texts"]
     is_masked = case.config["objective"] == "masked"
     metric = "masked-token loss" if is_masked else "token loss"
@@ -183,8 +195,8 @@ def _rows(case: Case) -> list[BenchmarkRow]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        _measure(CASES[int(sys.argv[2])])
+    if len(sys.argv) == 4:
+        _measure(CASES[int(sys.argv[2])], int(sys.argv[3]))
     else:
         require_datasets([DATASET])
         fill()
