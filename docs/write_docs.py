@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/movielens-100k.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/language.md", "docs/movielens-100k.md")
 
 Row = dict[str, object]
 
@@ -161,6 +161,54 @@ def cold() -> str:
     return markdown_table(columns, table)
 
 
+def rankers() -> str:
+    """Language models that order candidates: quality, what it gains over all and in the tail, and what it costs."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows_of("language"):
+        if str(row["protocol"]).endswith("candidates of sequential, history masked") or "question of 20" in str(row["metric"]):
+            found.setdefault(str(row["case"]), {})[str(row["metric"])] = row  # of several numbers of users the largest stands last
+    gained, tail = "ndcg@10 gained over the retriever", "ndcg@10 gained over the retriever, answers of fewer than 10 events"
+    milliseconds = "milliseconds a question of 20 candidates"
+    by_form = {(str(row["case"]), str(row["note"])): row for row in rows_of("language") if row["metric"] == milliseconds}
+    table = []
+    for case, of in found.items():
+        if gained not in of:
+            continue
+        answering = by_form.get((case, "int8")) or of[milliseconds]
+        size = int(str(answering["bytes"])) / 1e6
+        cells = (interval(of["ndcg@10, reading and retriever"]), signed_interval(of[gained]), signed_interval(of[tail]))
+        table.append(
+            (
+                case,
+                *cells,
+                str(of[gained]["seeds"]),
+                cost(answering["value"], digits=0),
+                cost(size, digits=0),
+                cost(of[gained]["cpu_seconds"], digits=0),
+            )
+        )
+    columns = ("ranker", "NDCG@10 with the retriever", "gained", "gained in the tail", "seeds", "ms a request", "MB", "CPU-s of tuning")
+    return markdown_table(columns, table)
+
+
+def distillation() -> str:
+    """Teacher, control and student of every pair, and what the student keeps."""
+    rows = [row for row in rows_of("language") if str(row["case"]).startswith("distillation: ") and row["split"] != "leave-one-out, validation"]
+    of = {(str(row["case"]).removeprefix("distillation: "), str(row["metric"])): row for row in rows}
+    table = []
+    for case, metric in of:
+        role, _, pair = case.partition(", ")
+        if role != "share of the teacher's gain kept":
+            continue
+        qualities = [interval(of[f"{who}, {pair}", metric]) for who in ("teacher", "control", "student")]
+        smaller, faster = of[f"student, {pair}", "bytes, teacher over student"], of[f"student, {pair}", "CPU a query, teacher over student"]
+        costs = [f"{row['value']:.1f}" for row in (smaller, faster)]
+        table.append((pair, str(smaller["dataset"]), *qualities, interval(of[case, metric]), *costs))
+    return markdown_table(
+        ("student", "data", "teacher", "control", "student's NDCG@10", "share of the gain kept", "x smaller", "x less CPU a query"), table
+    )
+
+
 def first_minutes() -> str:
     """Each case with its data and value."""
     return simple_table("first_minutes")
@@ -215,6 +263,12 @@ def interval(row: Row) -> str:
     return f"{figure(row['value'])} [{figure(row['low'])}, {figure(row['high'])}]"
 
 
+def signed_interval(row: Row) -> str:
+    """A difference with its interval."""
+    low, value, high = (f"{number:+.4f}".replace("0.", ".", 1) for number in (row["low"], row["value"], row["high"]))
+    return f"{value} [{low}, {high}]"
+
+
 def cost(value: object, *, digits: int = 1) -> str:
     """A cost, or nothing where it was not measured."""
     return "" if value is None else f"{value:.{digits}f}"
@@ -232,6 +286,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "training-speed": training_speed,
     "cold": cold,
+    "rankers": rankers,
+    "distillation": distillation,
     "first-minutes": first_minutes,
     "ingest": ingest,
     "serving": serving,
