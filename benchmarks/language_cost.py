@@ -231,6 +231,9 @@ def _prefix_rows(found: Table) -> list[BenchmarkRow]:
     return [
         BenchmarkRow.of_range(fewer, metric="token computations, naive / shared", unit="x", **common),
         BenchmarkRow.of_range(faster, metric="milliseconds, naive / shared", unit="x", **common),
+        BenchmarkRow(
+            metric="token computations of all questions, naive / shared", value=sum(found["naive tokens"]) / sum(found["tokens"]), unit="x", **common
+        ),
         BenchmarkRow(metric="largest difference of a score", value=found["difference"], unit="nats a token", **common),
     ]
 
