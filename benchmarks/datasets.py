@@ -22,6 +22,7 @@ FILES = {
     "amazon14-instruments": "reviews.jsonl",
     "ml-1m": "interactions.tsv",
     "ml-latest-small": "ratings.csv",
+    "lastfm-2k": "user_artists.dat",
 }
 
 
@@ -33,9 +34,11 @@ def require_datasets(names: Sequence[str]) -> None:
 
 
 def read_dataset(name: str) -> Dataset:
-    """Events and catalogue of one folder; of MovieLens-1M the order of the file, ties included."""
+    """Events and catalogue of one folder; of MovieLens-1M the order of the file, ties included; of Last.fm, which knows none, one by chance."""
     if name == "ml-1m":
         return _movielens_1m(DATA / name)
+    if name == "lastfm-2k":
+        return _lastfm(DATA / name)
     folder = DATA / name
     reading = MovieLensSource().read(str(folder)) if name == "ml-latest-small" else SequencesSource().read(str(folder / FILES[name]))
     return Dataset.build(reading.log, catalogue=reading.catalogue)
@@ -51,3 +54,12 @@ def _movielens_1m(folder: Path) -> Dataset:
     kept = [movie for movie in movies if movie[0] in known]
     titles, genres = [movie[1] for movie in kept], [movie[2].split("|") for movie in kept]
     return Dataset.build(log, catalogue=Catalogue(frame=pl.DataFrame({"item_id": [movie[0] for movie in kept], "title": titles, "genres": genres})))
+
+
+def _lastfm(folder: Path) -> Dataset:
+    """Who listened to which artist, of artists with three listeners and more."""
+    table = pl.read_csv(folder / FILES["lastfm-2k"], separator="\t", schema_overrides={"userID": pl.String, "artistID": pl.String})
+    table = table.sample(fraction=1.0, shuffle=True, seed=0).filter(pl.len().over("artistID") >= 3)
+    columns = {"user_id": table["userID"], "item_id": table["artistID"], "event": pl.repeat("view", len(table), eager=True)}
+    frame = pl.DataFrame({**columns, "timestamp": range(len(table)), "value": None})
+    return Dataset.build(EventLog(frame=frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items()), time_quality="order"))

@@ -54,6 +54,16 @@ ON_MOVIES = Teacher(
 """610 users: the graph knows more than any network, and a teacher may be asked about histories that nobody had."""
 
 
+ON_ARTISTS = Teacher(
+    dataset="lastfm-2k",
+    ensemble={"num_fits": 5},
+    num_networks=5,
+    network={},
+    others={"cooccurrence": 0.3, "ease": 0.1, "item-knn": 0.3},
+)
+"""1882 listeners whose events have no order in time."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
     """A student with its control; both are told the same of their network."""
@@ -97,5 +107,13 @@ PAIRS = (
         control={},
         seeds=3,
     ),
+    Pair(
+        name="gru, width 48, no order",
+        teacher=ON_ARTISTS,
+        network={"encoder": {"block": "gru", "width": 48, "num_layers": 1, "dropout": 0.3}},
+        student={"questions": {"shortened": 0}, "training": {"max_epochs": 14, "warmup_epochs": 1, "validate_every": 2}},
+        control={},
+        seeds=3,
+    ),
 )
-TEACHERS = (ON_BEAUTY, ON_MOVIES)
+TEACHERS = (ON_BEAUTY, ON_MOVIES, ON_ARTISTS)
