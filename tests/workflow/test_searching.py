@@ -136,6 +136,8 @@ def test_the_best_settings_are_written_for_fit_and_every_trial_is_told(events: P
     best = read_toml(tmp_path / "search" / "best.toml")
     assert best["recommender"] == "item-knn"
     assert best["configs"]["item-knn"]["decay"] == pytest.approx(found.best.settings["decay"])
+    assert best["split"] == {"kind": "leave-one-out"}, "what the search was told of the data holds for the fit"
+    assert "search" not in best
     told = json.loads((tmp_path / "search" / "trials.json").read_text())
     assert [trial["number"] for trial in told] == [0, 1, 2, 3, 4]
     assert told[0]["settings"]["decay"] == pytest.approx(0.6), "it begins with item-knn as it comes"

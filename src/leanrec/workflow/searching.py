@@ -110,7 +110,7 @@ def tune(data: Data, *, recommender: str, to: Path | str, settings: SearchSettin
         raise DataError(f"no trial came to an end: {'; '.join(reasons) or 'the minutes hold none'}", hint="allow more minutes, or name another space")
     best = max(done, key=lambda trial: trial.quality or 0.0)
     outcome = SearchOutcome(recommender=recommender, metric=f"ndcg@{settings.k}", trials=trials, best=best, folder=folder)
-    _write(outcome, base)
+    _write(outcome, settings)
     return outcome
 
 
@@ -196,10 +196,12 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _write(outcome: SearchOutcome, base: Settings) -> None:
-    best = merged(base, nested(outcome.best.settings))
+def _write(outcome: SearchOutcome, settings: SearchSettings) -> None:
+    """The best settings with all that the search itself was told of the data, the trials, the plot."""
+    told = settings.model_dump(mode="json", exclude_defaults=True, exclude={"search", "budget", "recommender"})
+    best = {"configs": {outcome.recommender: nested(outcome.best.settings)}}
     with writing_file(outcome.folder / BEST_FILE) as draft:
-        draft.write_text(toml_of({"recommender": outcome.recommender, "configs": {outcome.recommender: best}}), encoding="utf-8")
+        draft.write_text(toml_of({"recommender": outcome.recommender, **merged(told, best)}), encoding="utf-8")
     with writing_file(outcome.folder / TRIALS_FILE) as draft:
         draft.write_text(json.dumps([asdict(trial) for trial in outcome.trials], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     plot_search(complete(outcome.trials), outcome.best, metric=outcome.metric, paths=[outcome.folder / name for name in PLOT_FILES])
