@@ -27,8 +27,9 @@ class OutOfMemoryError(Exception):
 class Gradients(Generic[Kind]):
     """The mean gradient over the batches of a step; where memory runs out, every batch is halved from then on, with the same mean."""
 
-    def __init__(self, task: Task[Kind], supply: Supply[Kind], optimizer: Optimizer, *, device: torch.device, is_mixed: bool) -> None:
-        self._task, self._supply, self._optimizer, self._device, self._is_mixed = task, supply, optimizer, device, is_mixed
+    def __init__(self, task: Task[Kind], supply: Supply[Kind], optimizer: Optimizer, *, is_mixed: bool) -> None:
+        """With `is_mixed` a CUDA device makes large products in bfloat16; elsewhere the task decides."""
+        self._task, self._supply, self._optimizer, self._is_mixed = task, supply, optimizer, is_mixed
 
     def make(self, batches: Sequence[Kind], state: Progress) -> float:
         """Leave the gradients in the module, give the mean loss; raises `OutOfMemoryError` where halving does not help."""

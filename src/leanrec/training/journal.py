@@ -19,8 +19,9 @@ Figure = float | int | str | None | dict[str, Any]  # Any: settings, as a TOML t
 class Journal:
     """Lines with `event`, `step` and figures; without a path nothing is written.
 
-    The events are `begin`, `resume`, `step`, `epoch` (`quality` null when not validated), `end` and `error`. `begin` and `resume` say the
-    time of day as `at`, in seconds since 1970, UTC; the others count from there.
+    The events are `begin`, `resume`, `step`, `epoch` (`quality` null when not validated), `grow` (weights were added), `halved` (batches are
+    read in more pieces), `end` and `error`. `begin` and `resume` say the time of day as `at`, in seconds since 1970, UTC; the others count
+    from there.
     """
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:

@@ -83,7 +83,7 @@ class _Training(Generic[Kind]):
         self.supply = Supply(batches)
         self.optimizer = Optimizer(self.module, config)
         is_mixed = device.type == "cuda" and origin.settings["precision"] == "bfloat16"
-        self.gradients = Gradients(task, self.supply, self.optimizer, device=device, is_mixed=is_mixed)
+        self.gradients = Gradients(task, self.supply, self.optimizer, is_mixed=is_mixed)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
         self.kept = copy_of_weights(self.module, without=self.frozen)
         self.state = Progress()
