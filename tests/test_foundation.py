@@ -11,6 +11,7 @@ from leanrec import errors, registry
 from leanrec.artifact import ARRAYS_FILE, MANIFEST_FILE, Artifact, Manifest, save_artifact, writing_file, writing_folder
 from leanrec.config import Budget, Config, apply_overrides, read_toml
 from leanrec.errors import ArtifactError, BudgetError, ConfigError
+from leanrec.training.growth import GrowthConfig
 
 
 class Inner(Config):
@@ -58,6 +59,11 @@ def test_a_value_out_of_range_names_key_and_value() -> None:
         Outer.parse({"split": {"valid_days": 0}})
     with pytest.raises(ConfigError, match=r"minutes = -1"):
         Budget(minutes=-1)
+
+
+def test_settings_that_do_not_go_together_are_named_without_a_key() -> None:
+    with pytest.raises(ConfigError, match=r"^growth: \{'at': \[0\.5\]\} is not allowed: .*nothing grows"):
+        GrowthConfig.parse({"at": [0.5]}, where="growth")
 
 
 def test_overrides_reach_into_tables_and_leave_the_original_alone() -> None:

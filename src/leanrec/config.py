@@ -126,8 +126,8 @@ def _config_error(error: ValidationError, model: type[BaseModel], where: str) ->
         return ConfigError(f"{where}: unknown key {key!r}", hint=did_you_mean(key.split(".")[-1], _known_keys(model, first["loc"])))
     if first["type"] == "missing":
         return ConfigError(f"{where}: {key!r} is missing", hint=f"add it; known keys: {', '.join(model.model_fields)}")
-    found = first.get("input")
-    return ConfigError(f"{where}: {key} = {found!r} is not allowed: {first['msg']}", hint="correct the value and run again")
+    named = f"{key} = {first.get('input')!r}" if key else repr(first.get("input"))  # no key: what its settings are together
+    return ConfigError(f"{where}: {named} is not allowed: {first['msg']}", hint="correct the value and run again")
 
 
 def _known_keys(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
