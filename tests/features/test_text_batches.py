@@ -118,3 +118,32 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
     with pytest.raises(ConfigError, match="blocks of 1 tokens leave nothing to predict"):
         packed(block_tokens=1)
     assert len(MaskedBatches([], MASKING, tokens=64, pad_id=PAD)) == len(PackedBatches([], block_tokens=8, tokens=64, pad_id=PAD)) == 0
+
+
+@pytest.mark.parametrize("make", [masked, packed])
+def test_a_batch_tells_where_its_predicted_tokens_stand_in_its_texts(make: Any) -> None:
+    whole, rows = make(), np.arange(3, 90, 2)
+    tokens, owners = np.concatenate([np.array(text) for text in texts()]), np.repeat(np.arange(200), [len(text) for text in texts()])
+    for batches, allowed in ((whole, np.arange(200)), (whole.taking(rows), rows)):
+        read = list(batches.epoch(1))
+        places = np.concatenate([batch.places for batch in read])
+        assert np.array_equal(tokens[places], np.concatenate([batch.originals[batch.is_target] for batch in read]))
+        assert len(np.unique(places)) == len(places)
+        assert np.array_equal(np.unique(owners[places]), allowed)
+    if make is packed:
+        assert len(places) == sum(len(texts()[row]) for row in rows) - 1
+
+
+def test_the_words_hidden_of_a_text_are_the_same_in_every_part() -> None:
+    whole, part = masked(), masked().taking(np.arange(0, 200, 3))
+    places = [np.sort(np.concatenate([batch.places for batch in batches.epoch(4)])) for batches in (whole, part)]
+    assert 0 < len(places[1]) < len(places[0])
+    assert np.isin(places[1], places[0]).all()
+
+
+def test_a_text_lost_the_mean_of_its_tokens_that_were_predicted() -> None:
+    batches = PackedBatches([[5, 6], [7, 8, 9], [5, END]], block_tokens=4, tokens=8, pad_id=PAD)
+    losses = np.array([1, 3, np.nan, 2, np.nan, np.nan, np.nan], np.float32)
+    assert batches.example_losses(losses).tolist()[:2] == [2, 2]
+    assert np.isnan(batches.example_losses(losses)[2])
+    assert batches.taking(np.array([1])).example_losses(losses).tolist() == [2]

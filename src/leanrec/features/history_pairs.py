@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -28,6 +30,8 @@ class PairBatch:
     """(B, U) bool: items that the target competes with, itself included: those that the user did not choose at another time."""
     log_chances: FloatArray
     """(U,) log of how often the item stands among the pairs: what log-Q takes off (Yi et al. 2019, eq. 3)."""
+    places: Rows
+    """(B,) which of all users these are."""
     epoch: int
     position: int
 
@@ -71,8 +75,8 @@ class HistoryPairs:
             raise DataError(
                 "no user chose two items that have a text: there is nothing to learn from", hint="read a catalogue with titles: --catalogue FILE"
             )
-        counts = np.bincount(np.concatenate(self._histories), minlength=len(tokens))
-        self._log_chances = np.log(np.maximum(counts, 1) / counts.sum()).astype(np.float32)
+        self._places = np.arange(len(self._histories))
+        self._log_chances = self._found_log_chances()
 
     def __len__(self) -> int:
         """Batches in an epoch; those left over, if fewer than half a batch, are left out."""
@@ -97,6 +101,36 @@ class HistoryPairs:
             "max_batch_tokens": self._max_batch_tokens,
             "text_dropout": self._dropout.share if self._dropout is not None else 0.0,
         }
+
+    @property
+    def num_examples(self) -> int:
+        """S, users: each gives a pair an epoch."""
+        return len(self._histories)
+
+    @property
+    def num_places(self) -> int:
+        """As many: what is heard of a user's newest pair stands for the user."""
+        return len(self._histories)
+
+    def by_length(self) -> FloatArray:
+        """(S,) tokens of a user's pair, the mean over the moments that it may be drawn at."""
+        sizes = np.array([len(text) for text in self._tokens])
+        return np.array([self._mean_tokens(sizes[history]) for history in self._histories], np.float32)
+
+    def by_popularity(self) -> FloatArray:
+        """(S,) how rarely what a user chose next is chosen: the mean of -log of its share."""
+        return np.array([-self._log_chances[history[1:]].mean() for history in self._histories], np.float32)
+
+    def taking(self, examples: Rows) -> Self:
+        """The pairs of these users alone; log-Q is of what stands among them."""
+        taken = copy(self)
+        taken._histories, taken._places = [self._histories[example] for example in examples.tolist()], self._places[examples]
+        taken._log_chances = taken._found_log_chances()
+        return taken
+
+    def example_losses(self, target_losses: FloatArray) -> FloatArray:
+        """(S,) of each user, from what the newest pair of every user lost."""
+        return target_losses[self._places]
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PairBatch]:
         """The batches of an epoch, the first `start` left out."""
@@ -126,6 +160,7 @@ class HistoryPairs:
             targets=places,
             is_rival=is_rival,
             log_chances=self._log_chances[items],
+            places=self._places[users],
             epoch=epoch,
             position=position,
         )
@@ -135,3 +170,15 @@ class HistoryPairs:
         if self._dropout is not None:
             texts = [self._dropout.tokens(text, row=row, epoch=epoch) for row, text in zip(items.tolist(), texts, strict=True)]
         return token_batches(texts, max_batch_tokens=self._max_batch_tokens, pad_id=self._pad_id)
+
+    def _found_log_chances(self) -> FloatArray:
+        """(N,) log of each item's share of the histories."""
+        counts = np.bincount(np.concatenate(self._histories), minlength=len(self._tokens))
+        log_chances: FloatArray = np.log(np.maximum(counts, 1) / counts.sum()).astype(np.float32)
+        return log_chances
+
+    def _mean_tokens(self, sizes: Rows) -> float:
+        """Of the past and the next item at every moment of a history, from the tokens of each of its items."""
+        ends = np.arange(2, len(sizes) + 1)
+        sums = np.concatenate([[0], np.cumsum(sizes)])
+        return float((sums[ends] - sums[np.maximum(ends - 1 - self.history_items, 0)]).mean())

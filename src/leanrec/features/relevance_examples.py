@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -81,6 +82,8 @@ class RelevanceBatch:
     """(B,)"""
     questions: Rows
     """(B,) which of them ask the same."""
+    places: Rows
+    """(Q,) which of all readable questions are asked, in the order of `questions`' numbers."""
     epoch: int
     position: int
 
@@ -110,11 +113,11 @@ class RelevanceBatches:
         places = np.flatnonzero(readable)
         starts = np.flatnonzero(np.diff(examples.questions[places], prepend=-1))
         self._groups = np.split(places, starts[1:])
-        sizes = np.array([len(group) for group in self._groups])
-        self._length: int = max(1, round(float(sizes.sum() / max(pairs, sizes.mean()))))
+        self._places = np.arange(len(self._groups))
 
     def __len__(self) -> int:
-        return self._length
+        sizes = np.array([len(group) for group in self._groups])
+        return max(1, round(float(sizes.sum() / max(self.pairs, sizes.mean()))))
 
     @property
     def fingerprint(self) -> str:
@@ -126,13 +129,47 @@ class RelevanceBatches:
         """What besides the examples decides the batches."""
         return {"pairs": self.pairs, "seed": self.seed, "max_tokens": self._max_tokens, "max_batch_tokens": self._max_batch_tokens}
 
+    @property
+    def num_examples(self) -> int:
+        """S, questions of which something can be read."""
+        return len(self._groups)
+
+    @property
+    def num_places(self) -> int:
+        """As many: a question is heard of as a whole."""
+        return len(self._groups)
+
+    def by_length(self) -> FloatArray:
+        """(S,) tokens of a question's pairs, their mean."""
+        sizes = np.array([len(ids) for ids in self._read.ids])
+        return np.array([sizes[group].mean() for group in self._groups], np.float32)
+
+    def by_popularity(self) -> FloatArray:
+        """(S,) how rarely what was chosen is chosen in these examples: the mean of -log of how often; NaN where nothing was."""
+        rows, is_chosen = self.examples.candidate_rows, self.examples.labels > 0
+        counts = np.bincount(rows[is_chosen], minlength=len(self.examples.candidates))
+        rarity = np.where(is_chosen, -np.log(np.maximum(counts[rows], 1)), np.nan)
+        chosen = [rarity[group[is_chosen[group]]] for group in self._groups]
+        return np.array([one.mean() if len(one) else np.nan for one in chosen], np.float32)
+
+    def taking(self, examples: Rows) -> Self:
+        """Batches of these questions alone."""
+        taken = copy(self)
+        taken._groups, taken._places = [self._groups[example] for example in examples.tolist()], self._places[examples]
+        return taken
+
+    def example_losses(self, target_losses: FloatArray) -> FloatArray:
+        """(S,) of each question, from what every question lost."""
+        return target_losses[self._places]
+
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[RelevanceBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self._groups))
-        for position, part in enumerate(np.array_split(order, self._length)[start:], start=start + 1):
-            yield self._batch(np.concatenate([self._groups[number] for number in part]), epoch=epoch, position=position)
+        for position, part in enumerate(np.array_split(order, len(self))[start:], start=start + 1):
+            yield self._batch(part, epoch=epoch, position=position)
 
-    def _batch(self, rows: Rows, *, epoch: int, position: int) -> RelevanceBatch:
+    def _batch(self, part: Rows, *, epoch: int, position: int) -> RelevanceBatch:
+        rows = np.concatenate([self._groups[number] for number in part])
         tokens = [self._read.ids[row] for row in rows]
         read = PairTokens(ids=tokens, starts=[self._read.starts[row] for row in rows])
         return RelevanceBatch(
@@ -141,6 +178,7 @@ class RelevanceBatches:
             ),
             labels=self.examples.labels[rows],
             questions=self.examples.questions[rows],
+            places=np.sort(self._places[part]),
             epoch=epoch,
             position=position,
         )

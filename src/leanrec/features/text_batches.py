@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from leanrec.data.tokens import Ids, TextTokenizer, TokenBatch
+from leanrec.data.tokens import FloatArray, Ids, TextTokenizer, TokenBatch
 from leanrec.errors import ConfigError, DataError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -32,6 +34,8 @@ class TextBatch:
     """(B, T) which tokens are predicted: from all others where words are hidden, else from those before."""
     originals: Ids
     """(B, T) what stood there: differs from `ids` where words are hidden."""
+    places: Ids | None = None
+    """(M,) where each predicted token stands among those of all texts, row after row; not told of texts that are held out."""
     epoch: int = 0
     position: int = 0
     """Batches of the epoch that are done with this one."""
@@ -80,7 +84,57 @@ class Masking:
         return ids, is_target
 
 
-class MaskedBatches:
+class _TextExamples:
+    """Parent of the batches of texts: which of the texts they are of, and where each token stands among those of all."""
+
+    def __init__(self, texts: Tokens) -> None:
+        self.texts = texts
+        self._rows = np.arange(len(texts))
+        self._sizes = np.array([len(text) for text in texts], np.int64)
+        self._offsets = np.cumsum(self._sizes) - self._sizes
+        self._cut()
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the tokens."""
+        return _fingerprint(self.texts)
+
+    @property
+    def num_examples(self) -> int:
+        """S, texts that are read."""
+        return len(self._rows)
+
+    @property
+    def num_places(self) -> int:
+        """Tokens of all texts."""
+        return int(self._sizes.sum())
+
+    def by_length(self) -> FloatArray:
+        """(S,) tokens of each text."""
+        return self._sizes[self._rows].astype(np.float32)
+
+    def taking(self, examples: Ids) -> Self:
+        """Batches of these texts alone."""
+        taken = copy(self)
+        taken._rows = self._rows[examples]
+        taken._cut()
+        return taken
+
+    def example_losses(self, target_losses: FloatArray) -> FloatArray:
+        """(S,) of each text the mean over its tokens that were ever predicted, from the newest loss of every token; NaN where none was."""
+        texts = np.repeat(np.arange(len(self.texts)), self._sizes)
+        is_known = ~np.isnan(target_losses)
+        sums = np.bincount(texts, np.where(is_known, target_losses, 0.0), minlength=len(self.texts))
+        counts = np.bincount(texts, is_known, minlength=len(self.texts))
+        means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+        return means[self._rows]
+
+    def _cut(self) -> None:
+        """Decide what the batches of these texts are cut from."""
+        raise NotImplementedError
+
+
+class MaskedBatches(_TextExamples):
     """Texts with words hidden, those of like length together; which are hidden is decided by (seed, epoch, text), so each epoch hides others.
 
     A batch holds about `tokens` tokens, padding counted, and one text at least. The whole order is decided by (seed, epoch).
@@ -91,10 +145,8 @@ class MaskedBatches:
         empty = next((row for row, text in enumerate(texts) if not masking.can_hide(text)), None)
         if empty is not None:
             raise DataError(f"text {empty} holds nothing but marks: no word can be hidden", hint="leave such texts out")
-        self.texts, self.masking, self.pad_id = texts, masking, pad_id
-        self.tokens, self.seed = tokens, seed
-        self._lengths = np.array([len(text) for text in texts], np.int64)
-        self._edges = _cut(np.sort(self._lengths), tokens=tokens)
+        self.masking, self.pad_id, self.tokens, self.seed = masking, pad_id, tokens, seed
+        super().__init__(texts)
 
     def __len__(self) -> int:
         return len(self._edges) - 1
@@ -102,13 +154,8 @@ class MaskedBatches:
     @property
     def most_tokens(self) -> int:
         """Tokens of the largest batch, padding counted."""
-        lengths = np.sort(self._lengths)
+        lengths = np.sort(self._sizes[self._rows])
         return max((int(lengths[end - 1]) * int(end - start) for start, end in pairwise(self._edges)), default=0)
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 of the tokens."""
-        return _fingerprint(self.texts)
 
     @property
     def settings(self) -> dict[str, float]:
@@ -118,8 +165,8 @@ class MaskedBatches:
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[TextBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
         rng = np.random.default_rng([self.seed, epoch])
-        shuffled = rng.permutation(len(self.texts))
-        order = shuffled[np.argsort(self._lengths[shuffled], kind="stable")]
+        shuffled = self._rows[rng.permutation(len(self._rows))]
+        order = shuffled[np.argsort(self._sizes[shuffled], kind="stable")]
         for position, number in enumerate(rng.permutation(len(self))[start:], start=start + 1):
             yield self._batch(order[self._edges[number] : self._edges[number + 1]], epoch=epoch, position=position)
 
@@ -130,10 +177,14 @@ class MaskedBatches:
             rng = np.random.default_rng([self.seed, epoch, row])
             length = len(self.texts[row])
             ids[place, :length], is_target[place, :length] = self.masking.hidden(self.texts[row], rng)
-        return TextBatch(rows=rows, ids=ids, mask=whole.mask, is_target=is_target, originals=whole.ids, epoch=epoch, position=position)
+        places = (self._offsets[rows][:, None] + np.arange(ids.shape[1]))[is_target]
+        return TextBatch(rows=rows, ids=ids, mask=whole.mask, is_target=is_target, originals=whole.ids, places=places, epoch=epoch, position=position)
+
+    def _cut(self) -> None:
+        self._edges = _cut(np.sort(self._sizes[self._rows]), tokens=self.tokens)
 
 
-class PackedBatches:
+class PackedBatches(_TextExamples):
     """Blocks of `block_tokens` tokens filled with one text after the other, in another order each epoch; nothing but the last block is padded.
 
     Texts end with the end token, so that a text's beginning is predicted too. Attention crosses from a text to those before it in the block:
@@ -143,23 +194,17 @@ class PackedBatches:
     def __init__(self, texts: Tokens, *, block_tokens: int, tokens: int, pad_id: int, seed: int = 0) -> None:
         if block_tokens < 2:
             raise ConfigError(f"blocks of {block_tokens} tokens leave nothing to predict", hint="choose at least 2")
-        self.texts, self.pad_id, self.block_tokens, self.tokens, self.seed = texts, pad_id, block_tokens, tokens, seed
-        self._num_tokens = sum(len(text) for text in texts)
-        self._num_blocks = max(0, -(-(self._num_tokens - 1) // (block_tokens - 1)))
-        self._rows = max(1, tokens // block_tokens)
+        self.pad_id, self.block_tokens, self.tokens, self.seed = pad_id, block_tokens, tokens, seed
+        self._batch_blocks = max(1, tokens // block_tokens)
+        super().__init__(texts)
 
     def __len__(self) -> int:
-        return -(-self._num_blocks // self._rows)
+        return -(-self._num_blocks // self._batch_blocks)
 
     @property
     def most_tokens(self) -> int:
         """Tokens of the largest batch."""
-        return min(self._rows, self._num_blocks) * self.block_tokens
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 of the tokens."""
-        return _fingerprint(self.texts)
+        return min(self._batch_blocks, self._num_blocks) * self.block_tokens
 
     @property
     def settings(self) -> dict[str, float]:
@@ -169,13 +214,26 @@ class PackedBatches:
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[TextBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
         rng = np.random.default_rng([self.seed, epoch])
-        stream = np.concatenate([np.array(self.texts[row], np.int64) for row in rng.permutation(len(self.texts))])
+        order = self._rows[rng.permutation(len(self._rows))]
+        stream = np.concatenate([np.array(self.texts[row], np.int64) for row in order])
         blocks = rng.permutation(self._num_blocks)
         for position in range(start, len(self)):
-            rows = blocks[position * self._rows : (position + 1) * self._rows]
+            rows = blocks[position * self._batch_blocks : (position + 1) * self._batch_blocks]
             starts = rows * (self.block_tokens - 1)
             pieces = {int(row): stream[first : first + self.block_tokens] for row, first in zip(rows, starts, strict=True)}
-            yield _read_on(pieces, pad_id=self.pad_id, epoch=epoch, position=position + 1)
+            batch = _read_on(pieces, pad_id=self.pad_id, epoch=epoch, position=position + 1)
+            read = (starts[:, None] + np.arange(batch.ids.shape[1]))[batch.is_target]
+            yield replace(batch, places=self._places(read, order))
+
+    def _places(self, read: Ids, order: Ids) -> Ids:
+        """Where tokens of the stream stand among those of all texts, when the texts stand in it in this order."""
+        begins = np.cumsum(self._sizes[order]) - self._sizes[order]
+        text = np.searchsorted(begins, read, side="right") - 1
+        places: Ids = read - begins[text] + self._offsets[order[text]]
+        return places
+
+    def _cut(self) -> None:
+        self._num_blocks = max(0, -(-(int(self._sizes[self._rows].sum()) - 1) // (self.block_tokens - 1)))
 
 
 def held_out_batches(texts: Tokens, *, tokens: int, pad_id: int) -> list[TextBatch]:

@@ -1,8 +1,12 @@
 """Causal tuning: a decoder learns to tell what somebody chooses next from a prompt that tells of what they chose."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,10 +14,11 @@ from pydantic import Field
 from torch import Tensor
 
 from leanrec.config import Config
-from leanrec.data.tokens import Ids, TokenBatch, token_batches
+from leanrec.data.tokens import FloatArray, Ids, TokenBatch, token_batches
 from leanrec.errors import DataError
 from leanrec.models.adapters import AdapterConfig
 from leanrec.models.causal_scorer import CausalScorer
+from leanrec.training.language_pacing import ChoiceCurriculum, paced
 from leanrec.training.language_task import LanguageTask
 from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
@@ -36,6 +41,8 @@ class CausalTuningConfig(Config):
     max_batch_tokens: int = Field(default=1024, ge=1)
     """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
     `tuning.checkpoint_gradients` bound it."""
+    curriculum: ChoiceCurriculum | None = None
+    """Which histories are learned from first: short ones, those before a popular choice, what is easy by now, or any; left out: all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +51,8 @@ class PromptBatch:
 
     texts: tuple[tuple[TokenBatch, Ids], ...]
     """Tokens of like length together, and (B, T) 1 where a token is a target."""
+    places: Ids
+    """(B,) which of all prompts these are."""
     epoch: int
     position: int
 
@@ -66,6 +75,7 @@ class PromptBatches:
             )
         self._tokens = [[*prompt, *line] for prompt, line in told]
         self._starts = np.array([len(prompt) for prompt, _ in told])
+        self._places = np.arange(len(told))
         self._pad_id, self._config, self._seed = scorer.pad_id, config, seed
 
     def __len__(self) -> int:
@@ -84,11 +94,42 @@ class PromptBatches:
         """What besides the data decides the batches."""
         return {"pairs": self._config.pairs, "max_batch_tokens": self._config.max_batch_tokens, "seed": self._seed}
 
+    @property
+    def num_examples(self) -> int:
+        """S, prompts."""
+        return len(self._tokens)
+
+    @property
+    def num_places(self) -> int:
+        """As many: a prompt is heard of as a whole."""
+        return len(self._tokens)
+
+    def by_length(self) -> FloatArray:
+        """(S,) tokens of each prompt with what was chosen."""
+        return np.array([len(tokens) for tokens in self._tokens], np.float32)
+
+    def by_popularity(self) -> FloatArray:
+        """(S,) how rarely what was chosen is chosen after these prompts: -log of how often."""
+        chosen = [tuple(tokens[start:]) for tokens, start in zip(self._tokens, self._starts.tolist(), strict=True)]
+        counts = Counter(chosen)
+        return -np.log(np.array([counts[line] for line in chosen], np.float32))
+
+    def taking(self, examples: Ids) -> Self:
+        """Batches of these prompts alone."""
+        taken = copy(self)
+        taken._tokens = [self._tokens[example] for example in examples.tolist()]
+        taken._starts, taken._places = self._starts[examples], self._places[examples]
+        return taken
+
+    def example_losses(self, target_losses: FloatArray) -> FloatArray:
+        """(S,) of each prompt, from what every prompt lost."""
+        return target_losses[self._places]
+
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PromptBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._tokens))
         for position, rows in enumerate(np.array_split(order, len(self))[start:], start=start + 1):
-            yield PromptBatch(texts=tuple(self._texts(rows)), epoch=epoch, position=position)
+            yield PromptBatch(texts=tuple(self._texts(rows)), places=self._places[rows], epoch=epoch, position=position)
 
     def _texts(self, rows: Ids) -> Iterator[tuple[TokenBatch, Ids]]:
         tokens = [self._tokens[row] for row in rows]
@@ -104,7 +145,14 @@ class CausalTask(LanguageTask):
         """A scalar."""
         with self._mixed():
             told = [self.module(*self._given(texts.ids, texts.mask, is_target)).float() for texts, is_target in batch.texts]
+        self._lost = partial(self._of_each, [part.detach() for part in told], batch)
         return -torch.cat(told).mean()
+
+    def _of_each(self, told: Sequence[Tensor], batch: PromptBatch) -> Tensor:
+        """(B,) the mean over the tokens of each prompt's choice, NaN where the network was asked for none."""
+        counts = (is_target[:, 1:].sum(1).tolist() for _, is_target in batch.texts)  # a first token is never predicted
+        means = [-torch.stack([row.mean() for row in torch.split(part, sizes)]) for part, sizes in zip(told, counts, strict=True)]
+        return self._in_order(means, [texts for texts, _ in batch.texts])
 
 
 def tune_decoder(
@@ -122,8 +170,9 @@ def tune_decoder(
     With `run.folder` an interrupted tuning goes on from its checkpoint, with the same bits on a CPU. Adapters are folded into the weights;
     `keep` is called before, with what holds them.
     """
-    batches = PromptBatches(scorer, histories, chosen, config=config, seed=run.seed)
-    settings = {**config.model_dump(mode="json", exclude={"training"}), "scorer": scorer.fingerprint}
+    prompts = PromptBatches(scorer, histories, chosen, config=config, seed=run.seed)
+    batches = paced(prompts, config.curriculum, orders={"length": prompts.by_length, "popularity": prompts.by_popularity}, run=run)
+    settings = {**config.model_dump(mode="json", exclude={"training", "curriculum"}), "scorer": scorer.fingerprint}
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         tuning = Tuning(scorer.network.model, config.tuning)

@@ -1,6 +1,7 @@
 """Contrastive tuning: an encoder learns to bring what somebody chose close to what they chose next, among the other items of the batch."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from pydantic import Field
@@ -12,6 +13,7 @@ from leanrec.features.augment_text import TextDropout
 from leanrec.features.histories import Histories
 from leanrec.features.history_pairs import HistoryPairs, PairBatch
 from leanrec.models.text_encoder import HuggingFaceTextEncoder, TextNetwork
+from leanrec.training.language_pacing import ChoiceCurriculum, paced
 from leanrec.training.language_task import LanguageTask
 from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
@@ -46,6 +48,8 @@ class ContrastiveConfig(Config):
     max_batch_tokens: int = Field(default=2048, ge=1)
     """Tokens that the model reads at once, texts of like length together; memory is held for all of a batch: `pairs` and
     `tuning.checkpoint_gradients` bound it."""
+    curriculum: ChoiceCurriculum | None = None
+    """Whose pairs are learned from first: of few tokens, of popular items, what is easy by now, or anybody's; left out: everybody's."""
 
 
 class ContrastiveTask(LanguageTask):
@@ -63,7 +67,9 @@ class ContrastiveTask(LanguageTask):
         logits = asked @ vectors.T / self._config.temperature  # (B, U)
         if self._config.log_q:
             logits = logits - log_chances
-        return nn.functional.cross_entropy(logits.masked_fill(~is_rival, float("-inf")), targets)
+        logits = logits.masked_fill(~is_rival, float("-inf"))
+        self._lost = partial(nn.functional.cross_entropy, logits.detach(), targets, reduction="none")
+        return nn.functional.cross_entropy(logits, targets)
 
     def _vectors(self, batch: PairBatch) -> Tensor:
         """(U, D) of length 1, in the order of the batch's items."""
@@ -89,7 +95,7 @@ def tune_encoder(
     """
     tokenizer = TextTokenizer(encoder.tokenizer.content, max_tokens=min(config.max_tokens, encoder.max_tokens))
     dropout = TextDropout(share=config.text_dropout, marks=tokenizer.special_ids, seed=run.seed) if config.text_dropout else None
-    batches = HistoryPairs(
+    pairs = HistoryPairs(
         histories,
         tokenizer.read(texts),
         pairs=config.pairs,
@@ -100,7 +106,8 @@ def tune_encoder(
         seed=run.seed,
         dropout=dropout,
     )
-    settings = {**config.model_dump(mode="json", exclude={"training"}), "encoder": encoder.fingerprint}
+    batches = paced(pairs, config.curriculum, orders={"length": pairs.by_length, "popularity": pairs.by_popularity}, run=run)
+    settings = {**config.model_dump(mode="json", exclude={"training", "curriculum"}), "encoder": encoder.fingerprint}
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         tuning = Tuning(encoder.network.model, config.tuning)

@@ -14,8 +14,8 @@ class CurriculumConfig(Config):
     """In which order examples come in, and when the last of them does."""
 
     by: Order
-    """`length`: short histories first; `popularity`: histories of popular items; `recency`: the newest; `loss`: what the model finds easy by
-    now (self-paced, Kumar et al. 2010); `confidence`: what a teacher is sure of (`distilled` alone); `random`: any, the control."""
+    """`length`: short histories or texts first; `popularity`: what popular items were chosen in; `recency`: the newest; `loss`: what the model
+    finds easy by now (self-paced, Kumar et al. 2010); `confidence`: what a teacher is sure of (`distilled` alone); `random`: any, the control."""
     reverse: bool = False
     """The other way round: the control named `anti` in the literature (Hacohen and Weinshall 2019)."""
     start: float = Field(default=0.3, gt=0, le=1)

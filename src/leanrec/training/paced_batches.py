@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,10 @@ class Examples(Protocol):
 
     @property
     def num_places(self) -> int:
-        """Events that a target may stand at."""
+        """Places that a target may stand at: events, tokens, or the examples themselves."""
 
     def taking(self, examples: Rows) -> Self:
         """The same, of these examples alone; rising."""
-
-    def resized(self, *, max_length: int | None, tokens: int | None) -> Self:
-        """The same examples, their newest events, in other batches; what is None stays."""
 
     def example_losses(self, target_losses: FloatArray) -> FloatArray:
         """(S,) of each example the mean over its targets that were heard of, from the loss of every target; NaN where of none."""
@@ -49,6 +46,14 @@ class Examples(Protocol):
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Any]:
         """The batches of an epoch."""
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """Batches of a growth besides: those that can be cut shorter and larger."""
+
+    def resized(self, *, max_length: int | None, tokens: int | None) -> Self:
+        """The same examples, their newest events, in other batches; what is None stays."""
 
 
 Whole = TypeVar("Whole", bound=Examples)
@@ -73,6 +78,8 @@ class PacedBatches(Generic[Whole]):
         self.whole, self.curriculum, self.growth = whole, curriculum, growth
         if difficulty is not None and difficulty.shape != (whole.num_examples,):
             raise DataError(f"{difficulty.shape} difficulties were given of {whole.num_examples} examples", hint="give one of each")
+        if growth is not None and not isinstance(whole, Resizable):
+            raise ConfigError(f"growth is heeded by batches of histories, and these are {type(whole).__name__}", hint="leave it out")
         self._difficulty = difficulty
         self._tie_break = np.random.default_rng([seed, 2]).permutation(whole.num_examples)
         self._heard: FloatArray | None = None
@@ -105,7 +112,7 @@ class PacedBatches(Generic[Whole]):
         if begins and self._heard is not None:
             self._considered = self._heard.copy()
         part = self._part(progress)
-        if self.growth is None:
+        if self.growth is None or not isinstance(part, Resizable):
             return part
         return part.resized(max_length=self.growth.size_at("max_length", progress), tokens=self.growth.size_at("tokens", progress))
 

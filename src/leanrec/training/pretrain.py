@@ -16,6 +16,7 @@ from leanrec.artifact import Manifest, refuse_foreign, save_into, writing_folder
 from leanrec.features.corpus import Corpus
 from leanrec.features.text_batches import TextBatch
 from leanrec.training.device import circumstances, resolve_device, resolve_precision
+from leanrec.training.language_pacing import paced
 from leanrec.training.loop import NOT_DECISIVE, train
 from leanrec.training.pretrain_config import Objective, PretrainConfig
 from leanrec.training.pretrain_parts import MadeOf, Part, forget_parts, held_part, kept_part
@@ -122,7 +123,8 @@ def _trained(
 ) -> Part:  # Any: either kind of batches
     """What a training came to, with its weights."""
     settings = {key: made_of[key] for key in ("base", "head", "objective", "settings")}
-    result = train(task, batches, reader.config.training, run=run.within(name), settings=settings)
+    supply = paced(batches, reader.config.curriculum, orders={"length": batches.by_length}, run=run)  # a new one: what it hears is of this training
+    result = train(task, supply, reader.config.training, run=run.within(name), settings=settings)
     loss = _loss(task, test, reader=reader, run=run)
     weights = copy_of_weights(reader.network, without=frozen_names(reader.network))
     arrays = {f"weights/{key}": tensor.numpy() for key, tensor in weights.items()}

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from leanrec.config import Config
+from leanrec.training.language_pacing import TextCurriculum
 from leanrec.training.language_tuning import TuningConfig
 from leanrec.training.training_config import TrainingConfig
 
@@ -30,6 +31,8 @@ class PretrainConfig(Config):
     """Also train a new head alone for as long, to tell what reading taught the model itself; means nothing where no head is new."""
     training: TrainingConfig = TRAINING
     """The loop's settings."""
+    curriculum: TextCurriculum | None = None
+    """Which texts are read first: short ones, what is easy by now, or any; the control of a new head reads likewise. Left out: all of them."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from leanrec.features.text_batches import TextBatch
 from leanrec.metrics.report import Measure
 from leanrec.metrics.uncertainty import bootstrap_ratios
+from leanrec.training.device import products_in
 from leanrec.training.training_config import Precision
 
 Rates = Callable[[float], Mapping[str, float]]
@@ -51,6 +52,8 @@ class PretrainTask:
         self.memory_bytes = memory_bytes
         self._rates = rates
         self._device, self._precision = torch.device("cpu"), "float32"
+        self.target_losses: Tensor | None = None
+        """(M,) what each predicted token of the newest batch lost, row after row."""
 
     @property
     def module(self) -> nn.Module:
@@ -58,7 +61,7 @@ class PretrainTask:
         return self.network
 
     def prepare(self, *, device: torch.device, precision: Precision) -> None:
-        """Where batches go, and whether products are made in bfloat16."""
+        """Where batches go, and in what precision products are made."""
         self._device, self._precision = device, precision
 
     def rates(self, progress: float) -> Mapping[str, float]:
@@ -67,7 +70,9 @@ class PretrainTask:
 
     def loss(self, batch: TextBatch) -> Tensor:
         """Mean over the tokens to be predicted."""
-        return -self._told(batch).mean()
+        told = self._told(batch)
+        self.target_losses = -told.detach()
+        return -told.mean()
 
     def validate(self) -> float:
         """The mean loss on the texts held out, negative: the larger the better."""
@@ -92,6 +97,6 @@ class PretrainTask:
         """(M,) log-likelihoods of the tokens to be predicted, row after row."""
         arrays = (batch.ids, batch.mask, batch.is_target) + ((batch.originals,) if self.is_masked else ())
         given = [torch.from_numpy(array).to(self._device) for array in arrays]
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._precision == "bfloat16"):
+        with products_in(self._precision, self._device):
             told: Tensor = self.network(*given)
         return told

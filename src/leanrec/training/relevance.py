@@ -1,6 +1,7 @@
 """Relevance tuning: a cross-encoder learns from labelled pairs of history and candidate; choices or ratings."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -16,6 +17,7 @@ from leanrec.features.relevance_examples import RelevanceBatch, RelevanceBatches
 from leanrec.metrics.relevance import ratings_report, relevance_report
 from leanrec.models.cross_encoder import CrossEncoder
 from leanrec.training.example_selection import SelectionConfig, selected
+from leanrec.training.language_pacing import ChoiceCurriculum, paced
 from leanrec.training.language_task import LanguageTask
 from leanrec.training.language_tuning import PairTraining, Tuning, TuningConfig
 from leanrec.training.loop import train
@@ -51,9 +53,13 @@ class RelevanceConfig(Config):
     """Learn from about so many labelled pairs, drawn by chance: a few-shot trial. Left out: from all."""
     select: SelectionConfig | None = None
     """Learn from the part of the questions that is worth most. Left out: from all."""
+    curriculum: ChoiceCurriculum | None = None
+    """Which questions are learned from first: of short texts, about popular choices (not of `mse`), what is easy by now, or any; left out: all."""
 
     @model_validator(mode="after")
-    def _learns_one_of_them(self) -> Self:
+    def _takes_effect(self) -> Self:
+        if self.objective == "mse" and self.curriculum is not None and self.curriculum.by == "popularity":
+            raise ValueError("curriculum.by 'popularity' is of choices, and mse learns ratings; known: length, loss, random")
         if self.is_frozen and self.tuning != TuningConfig():
             raise ValueError("is_frozen learns the head alone, and tuning says what is learned beside it: set one of them")
         return self
@@ -77,6 +83,10 @@ class RelevanceTask(LanguageTask):
         """A scalar: the mean over pairs (`bce`, `mse`), over pairs of a chosen and another (`pairwise`), or over questions (`listwise`)."""
         labels, questions = self._given(batch.labels, batch.questions)
         figures = self._figures(batch)
+        self._lost = partial(self._of_each, figures.detach(), labels, questions)
+        return self._loss(figures, labels, questions)
+
+    def _loss(self, figures: Tensor, labels: Tensor, questions: Tensor) -> Tensor:
         match self._config.objective:
             case "bce":
                 return nn.functional.binary_cross_entropy_with_logits(figures, labels)
@@ -86,6 +96,11 @@ class RelevanceTask(LanguageTask):
                 return _pairwise(figures, labels, questions)
             case "listwise":
                 return _listwise(figures, labels, questions)
+
+    def _of_each(self, figures: Tensor, labels: Tensor, questions: Tensor) -> Tensor:
+        """(Q,) the loss of each question alone; 0 where it asks nothing."""
+        of_each = [questions == question for question in torch.unique(questions)]
+        return torch.stack([self._loss(figures[is_its], labels[is_its], questions[is_its]) for is_its in of_each])
 
     def _figures(self, batch: RelevanceBatch) -> Tensor:
         """(B,) in the order of the batch."""
@@ -112,13 +127,14 @@ def tune_cross_encoder(
         examples = examples.sample(config.examples, rng=run.rng())
     if config.select is not None:
         examples = selected(encoder, examples, config.select, is_rating=config.objective == "mse", run=run)
-    batches = RelevanceBatches(
+    asked = RelevanceBatches(
         examples, encoder.pairs, pairs=config.pairs, pad_id=encoder.pad_id, max_batch_tokens=config.max_batch_tokens, seed=run.seed
     )
+    batches = paced(asked, config.curriculum, orders={"length": asked.by_length, "popularity": asked.by_popularity}, run=run)
     if config.objective == "mse":
         with torch.no_grad():
             encoder.network.head.bias.fill_(float(examples.labels.mean()))
-    settings = {**config.model_dump(mode="json", exclude={"training"}), "encoder": encoder.fingerprint}
+    settings = {**config.model_dump(mode="json", exclude={"training", "curriculum"}), "encoder": encoder.fingerprint}
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         tuning = Tuning(encoder.network.model, config.tuning)
