@@ -9,6 +9,7 @@ from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
 from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, longest, over_groups
+from leanrec.models.widening import Widenings, named, of_linear, of_norm
 
 
 class RelativeBias(nn.Module):
@@ -63,6 +64,14 @@ class CausalAttention(nn.Module):
         output: Tensor = self.output(over_groups(mix, self.queries_keys_values(x), groups))
         return output
 
+    def widenings(self, factor: int) -> Widenings:
+        """Heads stay as many and grow, each within itself; queries take back what longer products add to scores."""
+        width = self.output.in_features * factor
+        scale = torch.ones(3 * width, device=self.output.weight.device)
+        scale[:width] = factor**-0.5
+        projections = of_linear(self.queries_keys_values, factor, outputs=3 * self.num_heads, scale=scale)
+        return named("queries_keys_values", projections) | named("output", of_linear(self.output, factor, inputs=self.num_heads))
+
 
 class FeedForward(nn.Sequential):
     """Two layers on each event alone, GELU between them: (T, D) -> (T, D)."""
@@ -70,6 +79,11 @@ class FeedForward(nn.Sequential):
     def __init__(self, config: BlockConfig) -> None:
         hidden = config.feedforward * config.width
         super().__init__(nn.Linear(config.width, hidden), nn.GELU(), Dropout(config.dropout), nn.Linear(hidden, config.width))
+
+    def widenings(self, factor: int) -> Widenings:
+        """The hidden layer grows as well."""
+        layers = {name: layer for name, layer in self.named_children() if isinstance(layer, nn.Linear)}
+        return {name: found for prefix, layer in layers.items() for name, found in named(prefix, of_linear(layer, factor)).items()}
 
     @property
     def output(self) -> nn.Linear:
@@ -99,6 +113,11 @@ class TransformerBlock(nn.Module):
     def silence(self) -> None:
         """Let x through as it is."""
         silence(self.attention.output, self.feedforward.output)
+
+    def widenings(self, factor: int) -> Widenings:
+        """All of its parts can."""
+        norms = named("attention_norm", of_norm(factor)) | named("feedforward_norm", of_norm(factor))
+        return norms | named("attention", self.attention.widenings(factor)) | named("feedforward", self.feedforward.widenings(factor))
 
 
 def age_of_events(length: int) -> Tensor:

@@ -8,6 +8,7 @@ from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
 from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, over_groups
+from leanrec.models.widening import Widenings, named, of_linear, of_norm
 
 DILATIONS = (1, 4)
 """Steps of NextItNet's residual units; the second convolution of a unit steps twice as far."""
@@ -29,6 +30,10 @@ class CausalConvolution(nn.Module):
         """(T, D) -> (T, D)."""
         output: Tensor = self.taps(over_groups(self._side_by_side, x, groups))
         return output
+
+    def widenings(self, factor: int) -> Widenings:
+        """Each of the events that lie side by side grows within itself."""
+        return named("taps", of_linear(self.taps, factor, inputs=len(self.starts)))
 
     def _side_by_side(self, events: Tensor) -> Tensor:
         batch, length, width = events.shape
@@ -53,6 +58,11 @@ class ResidualConvolutions(nn.Module):
         far: Tensor = self.dropout(self.far(functional.relu(self.far_norm(near)), groups))
         return x + far
 
+    def widenings(self, factor: int) -> Widenings:
+        """All of its parts can."""
+        norms = named("near_norm", of_norm(factor)) | named("far_norm", of_norm(factor))
+        return norms | named("near", self.near.widenings(factor)) | named("far", self.far.widenings(factor))
+
 
 class ConvolutionBlock(nn.Module):
     """Two residual units with dilations 1, 2 and 4, 8: with kernels of 3, one block reads 31 events and two read 61."""
@@ -70,3 +80,8 @@ class ConvolutionBlock(nn.Module):
     def silence(self) -> None:
         """Let x through as it is."""
         silence(*(unit.far.taps for unit in self.units if isinstance(unit, ResidualConvolutions)))
+
+    def widenings(self, factor: int) -> Widenings:
+        """Both units can."""
+        units = ((name, unit) for name, unit in self.units.named_children() if isinstance(unit, ResidualConvolutions))
+        return {name: found for place, unit in units for name, found in named(f"units.{place}", unit.widenings(factor)).items()}

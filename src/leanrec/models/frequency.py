@@ -10,6 +10,7 @@ from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
 from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, over_groups
+from leanrec.models.widening import Widening, Widenings, named, of_norm
 
 
 class LowPassFilter(nn.Module):
@@ -70,6 +71,12 @@ class FrequencyBlock(nn.Module):
     def silence(self) -> None:
         """Let x through as it is: the filter has no last layer, so the norm before it is closed."""
         silence(self.mixing_norm, self.attention.output, self.feedforward.output)
+
+    def widenings(self, factor: int) -> Widenings:
+        """All of its parts can; the filter works on each number alone."""
+        found = named("mixing_norm", of_norm(factor)) | named("feedforward_norm", of_norm(factor))
+        found |= named("attention", self.attention.widenings(factor)) | named("feedforward", self.feedforward.widenings(factor))
+        return found | {"filter.beta": Widening(factor=factor, parts=(0, 1))}
 
 
 def low_pass_taps(*, window: int, num_frequencies: int) -> Tensor:

@@ -9,6 +9,7 @@ from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
 from leanrec.models.growing import silence
 from leanrec.models.packing import Groups, longest, over_groups
+from leanrec.models.widening import Widenings, named, of_linear, of_norm
 
 
 class HSTUBlock(nn.Module):
@@ -80,3 +81,10 @@ class GatedBlock(nn.Module):
     def silence(self) -> None:
         """Let x through as it is."""
         silence(self.attention.output, self.feedforward.output)
+
+    def widenings(self, factor: int) -> Widenings:
+        """All of its parts can."""
+        found = named("attention", self.attention.widenings(factor)) | named("feedforward", self.feedforward.widenings(factor))
+        for part, gate in (("attention", self.attention_gate), ("feedforward", self.feedforward_gate)):
+            found |= named(f"{part}_norm", of_norm(factor)) | named(f"{part}_gate", of_linear(gate, factor))
+        return found

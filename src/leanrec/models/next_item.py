@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leanrec.errors import ConfigError
 from leanrec.models.item_embedding import ItemEmbedding
 from leanrec.models.packing import Groups
 from leanrec.models.sequence_encoder import SequenceEncoder
+from leanrec.models.widening import CanWiden, Widenings, named, of_vectors, widen_weights
 
 
 class NextItemNetwork(nn.Module):
@@ -23,9 +25,30 @@ class NextItemNetwork(nn.Module):
         self.hidden_item = nn.Parameter(torch.zeros(encoder.config.width)) if hides_items else None
         """(D,) what is read where an item is hidden from training; drawing nothing, it changes no other weight."""
 
-    def item_vectors(self) -> Tensor:
-        """(N, D): what every item is, read and scored alike."""
-        vectors: Tensor = self.items()
+    def widen(self, width: int) -> Widenings:
+        """Have vectors of this width from now on, a multiple of the present one, and say the same; how each weight was written anew.
+
+        Raises `ConfigError` where the blocks, or a module that was added beside them, cannot.
+        """
+        factor, rest = divmod(width, self.encoder.config.width)
+        if rest or not factor:
+            raise ConfigError(f"a network of width {self.encoder.config.width} cannot become {width} wide", hint="take a multiple")
+        if factor == 1:
+            return {}
+        widenings = {} if self.hidden_item is None else {"hidden_item": of_vectors(factor, parts=(1,))}
+        for name, child in self.named_children():
+            if child is self.encoder:
+                continue
+            if not isinstance(child, CanWiden):
+                raise ConfigError(f"{name}, a {type(child).__name__}, cannot be made wider", hint="begin with the whole width")
+            widenings |= named(name, child.widenings(factor))
+        of_encoder = named("encoder", self.encoder.widen(factor))
+        widen_weights(self, widenings)
+        return widenings | of_encoder
+
+    def item_vectors(self, rows: Tensor | None = None) -> Tensor:
+        """(N, D): what every item is, read and scored alike; (U, D) of the chosen rows where there are any."""
+        vectors: Tensor = self.items() if rows is None else self.items.rows(rows)
         return functional.normalize(vectors, dim=1) if self.is_cosine else vectors
 
     def forward(self, item_rows: Tensor, item_vectors: Tensor, groups: Groups) -> Tensor:

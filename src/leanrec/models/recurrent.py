@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from leanrec.models.block import BlockConfig
 from leanrec.models.dropout import Dropout
 from leanrec.models.packing import Groups, over_groups
+from leanrec.models.widening import Widening, Widenings, cancelling_noise, named, of_norm
 
 
 class RecurrentBlock(nn.Module):
@@ -33,6 +34,15 @@ class RecurrentBlock(nn.Module):
         with torch.no_grad():
             for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
                 weights[name][content] = 0.0
+
+    def widenings(self, factor: int) -> Widenings:
+        """Each of the three gates grows within itself."""
+        found = named("norm", of_norm(factor))
+        for name, weight in self.unit.named_parameters():
+            parts = (3, 1)[: weight.ndim]
+            noise = cancelling_noise(weight, factor, parts=parts, reads=1) / factor if weight.ndim == 2 else None
+            found[f"unit.{name}"] = Widening(factor=factor, parts=parts, scale=1.0 if noise is None else 1.0 / factor, noise=noise)
+        return found
 
     def _states(self, events: Tensor) -> Tensor:
         states: Tensor = self.unit(events)[0]  # (B, L, D) -> (B, L, D)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leanrec.models.widening import Widening, Widenings, cancelling_noise
+
 MAX_RIVALS = 1024
 """Histories that are told from each other at once: the table of their likenesses holds four times the square of that."""
 
@@ -18,6 +20,11 @@ class HiddenItemHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(M, D) -> (M, D), to be held against the vectors of all items."""
         return hidden @ self.weight
+
+    def widenings(self, factor: int) -> Widenings:
+        """It reads and makes vectors of one kind."""
+        noise = cancelling_noise(self.weight, factor, parts=(1, 1), reads=0) / factor
+        return {"weight": Widening(factor=factor, parts=(1, 1), scale=1.0 / factor, noise=noise)}
 
 
 def contrastive_loss(first: Tensor, second: Tensor, *, temperature: float, owners: Tensor | None = None) -> Tensor:

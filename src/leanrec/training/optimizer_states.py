@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from leanrec.models.widening import Widening
 from leanrec.training.training_config import TrainingConfig
 
 BLOCK = 256
@@ -15,6 +16,8 @@ LEAST_QUANTISED = 4096
 SCALES = "_scales"
 POWERS = {"first_moment": 3.0, "second_moment": 4.0}
 """A code c of n stands for (c / n)^power of its block's largest: small moments, which are most, are told apart more finely than large ones."""
+GRADIENT_POWERS = {"first_moment": 1, "second_moment": 2, "sum_of_squares": 2, "momentum": 1}
+"""What is remembered grows with this power of the gradient."""
 LEVELS = {"first_moment": 127, "second_moment": 255}
 
 Shapes = dict[str, tuple[tuple[int, ...], torch.dtype]]
@@ -81,6 +84,17 @@ def quantise(states: Mapping[str, Tensor], name: str, values: Tensor) -> None:
     codes = codes.add_(torch.rand_like(codes)).floor_().clamp_max_(LEVELS[name])
     codes = torch.where(values > 0, codes.clamp_min(1), codes) if name == "second_moment" else codes.copysign_(shares)
     states[name].copy_(codes)
+
+
+def widen_states(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor], widening: Widening) -> None:
+    """Write into the states of a weight that became wider what is remembered of it; by now its moments may stand in eight bits."""
+    for name in wide.keys() & GRADIENT_POWERS.keys():
+        known = restored(narrow, name) if is_quantised(narrow) else narrow[name]
+        values = widening.of_gradients(known, shape=tuple(wide[name].shape), power=GRADIENT_POWERS[name])
+        if is_quantised(wide):
+            quantise(wide, name, values)
+        else:
+            wide[name].copy_(values)
 
 
 def _spread(scales: Tensor, *, like: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from leanrec.errors import ArtifactError
+from leanrec.models.widening import Widening
 
 Weights = dict[str, Tensor]
 
@@ -57,39 +58,39 @@ class AveragedWeights:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self._held = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self._live = [parameter.detach() for parameter in self._held]
-        self._averages = [tensor.clone() for tensor in self._live]
+        self._averages: Weights = {}
+        self.follow(module, {})
 
-    def extend(self, module: nn.Module) -> None:
-        """Take in weights that the module has now, and had not before: their averages begin with what they are."""
-        averages = {id(parameter): average for parameter, average in zip(self._held, self._averages, strict=True)}
-        self._held = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self._live = [parameter.detach() for parameter in self._held]
-        self._averages = [averages.get(id(parameter), parameter.detach().clone()) for parameter in self._held]
+    @torch.no_grad()
+    def follow(self, module: nn.Module, widened: Mapping[str, Widening]) -> None:
+        """Take in the weights that the module has now: averages of new ones begin with what they are, those of wider ones become as wide."""
+        known = {name: widened[name].of_weight(average) if name in widened else average for name, average in self._averages.items()}
+        self._live = {name: weight.detach() for name, weight in module.named_parameters() if weight.requires_grad or name in known}
+        self._averages = {name: known[name] if name in known else weight.clone() for name, weight in self._live.items()}
 
     def update(self, step: int) -> None:
         """Take in the weights as they are after `step` steps."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self._averages, self._live, 1.0 - decay)
+        torch._foreach_lerp_(list(self._averages.values()), list(self._live.values()), 1.0 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Within the block the module holds the averages."""
-        held = [tensor.clone() for tensor in self._live]
-        torch._foreach_copy_(self._live, self._averages)
+        live = list(self._live.values())
+        held = [tensor.clone() for tensor in live]
+        torch._foreach_copy_(live, list(self._averages.values()))
         try:
             yield
         finally:
-            torch._foreach_copy_(self._live, held)
+            torch._foreach_copy_(live, held)
 
     def tensors(self) -> Weights:
         """The averages by number, for a checkpoint."""
-        return {str(number): tensor for number, tensor in enumerate(self._averages)}
+        return {str(number): tensor for number, tensor in enumerate(self._averages.values())}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `tensors` gave."""
-        for number, average in enumerate(self._averages):
+        for number, average in enumerate(self._averages.values()):
             saved = tensors.get(str(number))
             if saved is None or saved.shape != average.shape:
                 raise ArtifactError(f"averaged weight {number} is missing or has another shape", hint="the checkpoint belongs to another model")
