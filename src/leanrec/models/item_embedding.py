@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from leanrec.config import Config
 from leanrec.errors import ConfigError
+from leanrec.models.widening import Widenings, of_vectors
 
-_HEEDED_BY = {"num_buckets": "hashed", "rank": "low-rank"}
+_HEEDED_BY = {"num_buckets": "hashed", "rank": "low-rank", "sparse": "full"}
 
 
 class ItemEmbeddingConfig(Config):
@@ -27,6 +28,9 @@ class ItemEmbeddingConfig(Config):
     """Rows of the hashed table."""
     rank: int | None = Field(default=None, ge=1)
     """Numbers an item has of its own in the low-rank table."""
+    sparse: bool = False
+    """Whether a step reads and moves only the rows of items that it looks at, and weight decay reaches those alone: for large catalogues; needs a
+    loss over drawn items and the optimizer adagrad-rows."""
     scale: float = Field(default=0.02, gt=0)
     """Standard deviation that each part of a vector begins with."""
     id_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -38,7 +42,7 @@ class ItemEmbeddingConfig(Config):
     @classmethod
     def _heeded(cls, value: int | None, info: ValidationInfo) -> int | None:
         table = info.data.get("table")
-        if table is not None and value is not None and _HEEDED_BY[str(info.field_name)] != table:
+        if table is not None and value and _HEEDED_BY[str(info.field_name)] != table:
             raise ValueError(f"table {table!r} does not heed it; {_HEEDED_BY[str(info.field_name)]!r} does")
         return value
 
@@ -66,6 +70,7 @@ class ItemEmbedding(nn.Module):
             if part is not None and part.shape[0] != num_items:
                 raise ConfigError(f"{name} have {part.shape[0]} rows for {num_items} items", hint="pass one row per item")
         self.id_dropout = config.id_dropout
+        self.is_sparse = config.sparse
         self.ids = _table(config, num_items=num_items, width=width)
         if config.word_dropout and (attributes is None or not attributes.shape[1]):
             raise ConfigError(
@@ -93,6 +98,17 @@ class ItemEmbedding(nn.Module):
         content = self.content()
         return items if content is None else items + content
 
+    def rows(self, rows: Tensor) -> Tensor:
+        """(U, D) vectors of the chosen items, each at most once; only a full table has rows to choose."""
+        assert isinstance(self.ids, _FullTable)  # noqa: S101 - the config refuses the others
+        items: Tensor = self.ids.rows(rows)
+        if self.training and self.id_dropout:
+            items = items * (torch.rand(len(items), 1, device=items.device) >= self.id_dropout)
+        for part in (self.attributes, self.vectors, self.text):
+            if part is not None:
+                items = items + part.rows(rows)
+        return items
+
     def content(self) -> Tensor | None:
         """(N, D) what is known of the items without their ids; None where nothing is."""
         items: Tensor | None = None
@@ -100,6 +116,14 @@ class ItemEmbedding(nn.Module):
             if part is not None:
                 items = part() if items is None else items + part()
         return items
+
+    def widenings(self, factor: int) -> Widenings:
+        """Of the weights that have a number for each of a vector's."""
+        rows = ["ids.widening" if isinstance(self.ids, _LowRankTable) else "ids.weight"]
+        rows += [] if self.attributes is None else ["attributes.weight"]
+        columns = [f"{name}.projection.weight" for name in ("vectors", "text") if getattr(self, name) is not None]
+        found = dict.fromkeys(rows, of_vectors(factor, parts=(0, 1)))
+        return found | dict.fromkeys(columns, of_vectors(factor, parts=(1, 0)))
 
     def content_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
         """What other items are computed by: `attributes` (A, D); `vectors` and `text` (V + 1, D), whose last row is added where there is a vector."""
@@ -112,7 +136,7 @@ class ItemEmbedding(nn.Module):
 
 def _table(config: ItemEmbeddingConfig, *, num_items: int, width: int) -> nn.Module:
     if config.table == "full":
-        return _FullTable(num_items, width=width, scale=config.scale)
+        return _FullTable(num_items, width=width, scale=config.scale, sparse=config.sparse)
     size = config.num_buckets if config.table == "hashed" else config.rank
     if size is None:
         name = "num_buckets" if config.table == "hashed" else "rank"
@@ -123,15 +147,20 @@ def _table(config: ItemEmbeddingConfig, *, num_items: int, width: int) -> nn.Mod
 
 
 class _FullTable(nn.Module):
-    """A row per item."""
+    """A row per item; with `sparse` the gradient of chosen rows holds those alone, as in `torch.nn.Embedding`."""
 
-    def __init__(self, num_items: int, *, width: int, scale: float) -> None:
+    def __init__(self, num_items: int, *, width: int, scale: float, sparse: bool) -> None:
         super().__init__()
+        self.sparse = sparse
         self.weight = nn.Parameter(torch.randn(num_items, width) * scale)
 
     def forward(self) -> Tensor:
         """All item vectors, (N, D)."""
         return self.weight
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """(U, D) of the chosen items."""
+        return functional.embedding(rows, self.weight, sparse=self.sparse)
 
 
 class _HashedTable(nn.Module):
@@ -182,11 +211,22 @@ class _AttributeSum(nn.Module):
     def forward(self) -> Tensor:
         """All item vectors, (N, D)."""
         sides = [self.get_buffer(f"{side}_{part}") for side in ("by_item", "by_attribute") for part in ("offsets", "columns", "values")]
-        weight: Tensor = self.weight
-        if self.training and self.dropout:
-            weight = weight * (torch.rand(len(weight), 1, device=weight.device) >= self.dropout) / (1 - self.dropout)
-        product: Tensor = _SparseProduct.apply(weight, *sides)  # type: ignore[no-untyped-call]  # torch
+        product: Tensor = _SparseProduct.apply(self._kept(), *sides)  # type: ignore[no-untyped-call]  # torch
         return product
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """(U, D) of the chosen items; the gradient is one of all attributes."""
+        offsets, columns, values = (self.get_buffer(f"by_item_{part}") for part in ("offsets", "columns", "values"))
+        begins, counts = offsets[rows], offsets[rows + 1] - offsets[rows]
+        ends = functional.pad(counts.cumsum(0, dtype=counts.dtype), (1, 0))  # (U + 1,)
+        entries = torch.arange(int(ends[-1]), device=rows.device) + torch.repeat_interleave(begins - ends[:-1], counts)
+        return _weighted_sums(self._kept(), ends, columns[entries], values[entries])
+
+    def _kept(self) -> Tensor:
+        """(A, D) vectors of the attributes, in training without some of them."""
+        if not (self.training and self.dropout):
+            return self.weight
+        return self.weight * (torch.rand(len(self.weight), 1, device=self.weight.device) >= self.dropout) / (1 - self.dropout)
 
 
 class _SparseProduct(Function):

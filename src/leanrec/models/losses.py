@@ -1,6 +1,6 @@
 """What training drives down: the losses of next-item models, by name, and which one a catalogue and a budget ask for."""
 
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,16 @@ class Loss(Protocol):
         ...
 
 
+class Circumstances(TypedDict, total=False):
+    """What a loss is chosen by, beside the number of items; what is not stated sets no bound."""
+
+    num_tokens: int | None
+    """Tokens of an epoch."""
+    max_epochs: int | None
+    minutes: float | None
+    memory_bytes: int | None
+
+
 def choose_kind(
     num_items: int,
     *,
@@ -115,7 +125,7 @@ def choose_kind(
     'sampled-softmax'
     """
     epochs = ENOUGH_EPOCHS if max_epochs is None else min(max_epochs, ENOUGH_EPOCHS)
-    seconds = num_items * (num_tokens or 0) * epochs * SECONDS_PER_SCORE[precision]
+    seconds = num_items * (num_tokens or 0) * epochs * SECONDS_PER_SCORE["bfloat16" if precision == "bfloat16" else "float32"]
     is_quick = minutes is None or seconds <= minutes * 60 * MAX_SHARE_OF_MINUTES
     needed = softmax_bytes(num_items, width=64, rows=chunk_rows(num_items, precision=precision), precision=precision)
     is_small = memory_bytes is None or needed <= memory_bytes * MAX_SHARE_OF_MEMORY

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leanrec.models.few_items import FewItems
+
 MAX_OWN_NEGATIVES = 16
 """Up to so many negatives are drawn for each target by itself; more are drawn once and shared by the batch.
 
@@ -43,10 +45,21 @@ class SampledSoftmax(nn.Module):
 
     def against(self, negatives: Tensor, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """The loss against given negatives (K,)."""
+        return self._of_drawn(negatives, hidden, item_vectors, targets, log_expected=self.get_buffer("log_expected"))
+
+    def negatives_for(self, targets: Tensor, *, num_items: int) -> Tensor:  # noqa: ARG002 - drawn by popularity, whatever is asked for
+        """(K,) rows of items."""
+        return self.draw()
+
+    def of_few(self, few: FewItems, hidden: Tensor, vectors: Tensor) -> Tensor:
+        """(T, D), (U, D) -> the mean over the tokens."""
+        return self._of_drawn(few.negatives, hidden, vectors, few.targets, log_expected=self.get_buffer("log_expected")[few.rows])
+
+    def _of_drawn(self, negatives: Tensor, hidden: Tensor, item_vectors: Tensor, targets: Tensor, *, log_expected: Tensor) -> Tensor:
+        """The loss; `log_expected` is of the items that have the vectors."""
         vectors = functional.embedding(torch.cat([targets, negatives]), item_vectors)  # one gather: one (N, D) gradient
         if self.temperature is not None:
             hidden, vectors = cosine_sides(hidden, vectors, self.temperature)
-        log_expected = self.get_buffer("log_expected")
         positive = (hidden * vectors[: len(targets)]).sum(1) - log_expected[targets]
         others = hidden @ vectors[len(targets) :].T - log_expected[negatives]
         others = others.masked_fill(targets[:, None] == negatives, -torch.inf)
@@ -74,7 +87,15 @@ class BinaryCrossEntropy(nn.Module):
 
     def forward(self, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """(T, D), (N, D), (T,) -> the mean over the tokens."""
-        return self.against(draw_others(targets, len(item_vectors), self.num_negatives), hidden, item_vectors, targets)
+        return self.against(self.negatives_for(targets, num_items=len(item_vectors)), hidden, item_vectors, targets)
+
+    def negatives_for(self, targets: Tensor, *, num_items: int) -> Tensor:
+        """As `draw_others`."""
+        return draw_others(targets, num_items, self.num_negatives)
+
+    def of_few(self, few: FewItems, hidden: Tensor, vectors: Tensor) -> Tensor:
+        """(T, D), (U, D) -> the mean over the tokens."""
+        return self.against(few.negatives, hidden, vectors, few.targets)
 
     def against(self, negatives: Tensor, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """The loss against given negatives, (T, K) or shared (K,)."""
@@ -97,7 +118,15 @@ class PairwiseRanking(nn.Module):
 
     def forward(self, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """(T, D), (N, D), (T,) -> the mean over the tokens and their negatives."""
-        return self.against(draw_others(targets, len(item_vectors), self.num_negatives), hidden, item_vectors, targets)
+        return self.against(self.negatives_for(targets, num_items=len(item_vectors)), hidden, item_vectors, targets)
+
+    def negatives_for(self, targets: Tensor, *, num_items: int) -> Tensor:
+        """As `draw_others`."""
+        return draw_others(targets, num_items, self.num_negatives)
+
+    def of_few(self, few: FewItems, hidden: Tensor, vectors: Tensor) -> Tensor:
+        """(T, D), (U, D) -> the mean over the tokens and their negatives."""
+        return self.against(few.negatives, hidden, vectors, few.targets)
 
     def against(self, negatives: Tensor, hidden: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """The loss against given negatives, (T, K) or shared (K,)."""

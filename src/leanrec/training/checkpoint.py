@@ -42,7 +42,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """Counters, and tensors by part (`module`, `kept`, `average`, `optimizer`, `random`) and name."""
+    """Counters, and tensors by part (`module`, `kept`, `average`, `optimizer`, `mixed`, `random`) and name."""
 
     progress: Progress
     parts: Parts

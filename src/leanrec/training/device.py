@@ -1,7 +1,7 @@
 """Where a training runs and how exactly it multiplies: decided here, once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -23,10 +23,20 @@ def resolve_device(config: TrainingConfig) -> torch.device:
 
 
 def resolve_precision(config: TrainingConfig, device: torch.device) -> Precision:
-    """The precision of the large products: as asked, or bfloat16 where the device multiplies it faster than float32."""
+    """The precision of the large products: as asked, or bfloat16 where the device multiplies it faster than float32.
+
+    Raises `ConfigError` for float16 on a CPU, which would be slow and gain nothing.
+    """
+    if config.precision == "float16" and device.type == "cpu":
+        raise ConfigError("precision 'float16' needs a CUDA device; on a CPU it may be auto, float32 or bfloat16", hint="set precision to auto")
     if config.precision != "auto":
         return config.precision
     return "bfloat16" if _multiplies_bfloat16_fast(device) else "float32"
+
+
+def products_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Within it large products are made in that precision; one for a whole batch, so that weights are cast once."""
+    return torch.autocast(device.type, dtype=torch.float16 if precision == "float16" else torch.bfloat16, enabled=precision != "float32")
 
 
 @contextmanager

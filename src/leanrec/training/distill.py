@@ -13,6 +13,7 @@ from leanrec.features.histories import FloatArray
 from leanrec.features.lessons import Lesson
 from leanrec.models.losses import Loss
 from leanrec.models.sampled_losses import cosine_sides
+from leanrec.models.widening import Widenings, of_vectors
 from leanrec.training.distillation_config import DistillationConfig
 
 NUM_COMPARED = 1024
@@ -101,6 +102,10 @@ class TeacherVectors(nn.Module):
         taught = self.get_buffer("vectors")
         rows = torch.randint(len(taught), (min(NUM_COMPARED, len(taught)),), device=taught.device)
         return 1 - functional.cosine_similarity(item_vectors[rows], self.projection(taught[rows]), dim=1).mean()
+
+    def widenings(self, factor: int) -> Widenings:
+        """The teacher's vectors keep their width."""
+        return {"projection.weight": of_vectors(factor, parts=(1, 0))}
 
 
 def ranking_loss(logits: Tensor, shares: Tensor) -> Tensor:

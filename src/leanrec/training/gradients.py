@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
 
-import torch
-
 from leanrec.training.allocator import give_back_memory
+from leanrec.training.mixed_precision import MixedPrecision
 from leanrec.training.optimizer import Optimizer
 from leanrec.training.progress import Progress
+from leanrec.training.sparse_gradients import settle
 from leanrec.training.supply import Supply
 from leanrec.training.task import Task, TrainingBatch
 
@@ -27,15 +26,17 @@ class OutOfMemoryError(Exception):
 class Gradients(Generic[Kind]):
     """The mean gradient over the batches of a step; where memory runs out, every batch is halved from then on, with the same mean."""
 
-    def __init__(self, task: Task[Kind], supply: Supply[Kind], optimizer: Optimizer, *, is_mixed: bool) -> None:
-        """With `is_mixed` a CUDA device makes large products in bfloat16; elsewhere the task decides."""
-        self._task, self._supply, self._optimizer, self._is_mixed = task, supply, optimizer, is_mixed
+    def __init__(self, task: Task[Kind], supply: Supply[Kind], optimizer: Optimizer, mixed: MixedPrecision) -> None:
+        self._task, self._supply, self._optimizer, self._mixed = task, supply, optimizer, mixed
 
     def make(self, batches: Sequence[Kind], state: Progress) -> float:
         """Leave the gradients in the module, give the mean loss; raises `OutOfMemoryError` where halving does not help."""
         while True:
             try:
-                return sum(self._of_batch(batch, pieces=state.pieces, share=1 / len(batches)) for batch in batches)
+                value = sum(self._of_batch(batch, pieces=state.pieces, share=1 / len(batches)) for batch in batches)
+                settle(self._optimizer.parameters)
+                self._mixed.unscale()
+                return value
             except (MemoryError, RuntimeError) as error:
                 if not (isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)):
                     raise
@@ -53,9 +54,9 @@ class Gradients(Generic[Kind]):
         return sum(self._backward(part, share=share * part.num_tokens / total) for part in parts)
 
     def _backward(self, batch: Kind, *, share: float) -> float:
-        with torch.autocast("cuda", dtype=torch.bfloat16) if self._is_mixed else nullcontext():
+        with self._mixed.products():
             loss = self._task.loss(batch)
-        (loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._mixed.scaled(loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._supply.hear(batch, self._task)
         return loss.item() * share
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from leanrec.console import ProgressBar
 from leanrec.errors import ArtifactError, DataError, LeanRecError, TrainingError
@@ -17,14 +17,17 @@ from leanrec.training.allocator import give_back_memory, keep_freed_memory
 from leanrec.training.checkpoint import CHECKPOINT_FOLDER, Checkpoint, Origin, open_checkpoint, remove_checkpoint, save_checkpoint
 from leanrec.training.device import circumstances, resolve_device, resolve_precision
 from leanrec.training.gradients import Gradients, OutOfMemoryError
+from leanrec.training.grown_weights import grown_weights
 from leanrec.training.hooks import StepContext
 from leanrec.training.journal import JOURNAL_FILE, Journal
 from leanrec.training.memory import require_training_memory
+from leanrec.training.mixed_precision import MixedPrecision
 from leanrec.training.optimizer import Optimizer
 from leanrec.training.pace import Pace
 from leanrec.training.progress import EpochRecord, Progress, Reason, TrainingResult
 from leanrec.training.run import Run
 from leanrec.training.schedule import learning_rate_at
+from leanrec.training.sparse_gradients import clip
 from leanrec.training.supply import Supply
 from leanrec.training.task import Batches, Task, TrainingBatch
 from leanrec.training.training_config import Precision, TrainingConfig
@@ -54,7 +57,8 @@ def train(
         raise DataError("there is nothing to train on: no history has two events", hint="read more events, or filter fewer away")
     device = resolve_device(config)
     precision = resolve_precision(config, device)
-    require_training_memory(task.module, config, run.budget, device=device, step_bytes=getattr(task, "memory_bytes", 0))
+    step_bytes, grown = getattr(task, "memory_bytes", 0), getattr(task, "grown", None)
+    require_training_memory(task.module, config, run.budget, device=device, step_bytes=step_bytes, grown=grown)
     keep_freed_memory()
     decisive = {**config.model_dump(mode="json", exclude=NOT_DECISIVE), "precision": precision, "run.seed": run.seed}
     others = {f"{where}.{name}": value for where, named in (("batches", batches.settings), ("task", settings or {})) for name, value in named.items()}
@@ -82,8 +86,8 @@ class _Training(Generic[Kind]):
         self.rates = getattr(task, "rates", None)
         self.supply = Supply(batches)
         self.optimizer = Optimizer(self.module, config)
-        is_mixed = device.type == "cuda" and origin.settings["precision"] == "bfloat16"
-        self.gradients = Gradients(task, self.supply, self.optimizer, is_mixed=is_mixed)
+        self.mixed = MixedPrecision(self.optimizer, device=device, precision=origin.settings["precision"])
+        self.gradients = Gradients(task, self.supply, self.optimizer, self.mixed)
         self.average = AveragedWeights(self.module, config.average) if config.average else None
         self.kept = copy_of_weights(self.module, without=self.frozen)
         self.state = Progress()
@@ -171,15 +175,13 @@ class _Training(Generic[Kind]):
         self.supply.begin(self.state.began_at, begins=begins)
 
     def _grow(self) -> int:
-        """Let the model grow where it is time to; what is kept grows with it, since what is added changes nothing."""
-        grow = getattr(self.task, "grow", None)
-        inherited: Mapping[str, str] = {} if grow is None else grow(self.state.began_at)
-        if inherited:
-            self.optimizer.extend(self.module.to(self.device), inherited)
-            if self.average is not None:
-                self.average.extend(self.module)
-            self.kept = {**copy_of_weights(self.module, without=self.frozen), **self.kept}
-        return len(inherited)
+        """Let the model grow where it is time to; what is kept grows with it and still says what it said."""
+        num_weights = 0
+        for grown in grown_weights(self.task, self.state.began_at):
+            grown.follow(self.module.to(self.device), self.optimizer, self.average)
+            self.kept = grown.kept(self.kept, now=copy_of_weights(self.module, without=self.frozen))
+            num_weights += len(grown)
+        return num_weights
 
     def _run_step(self, batches: Sequence[Kind]) -> None:
         state, batch = self.state, batches[-1]
@@ -195,9 +197,9 @@ class _Training(Generic[Kind]):
         context = self._context(batch, loss=torch.tensor(value))
         for hook in self.run.hooks:
             hook.after_backward(context)
-        if self.config.clip is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
-        self.optimizer.step()
+        clip(self.module.parameters(), self.config.clip)
+        if not self.mixed.step():
+            self._fail("gradients stay infinite in float16", hint="set precision to bfloat16 or float32, or lower learning_rate")
         for hook in self.run.hooks:
             hook.after_step(context)
         self.optimizer.zero_grad()
@@ -315,9 +317,7 @@ class _Training(Generic[Kind]):
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
         parts = {"module": weights_of(self.module, without=self.frozen), "kept": self.kept, "optimizer": self.optimizer.tensors(), "random": random}
-        parts["heard"] = self.supply.tensors()
-        if self.average is not None:
-            parts["average"] = self.average.tensors()
+        parts |= {"heard": self.supply.tensors(), "mixed": self.mixed.tensors(), "average": self.average.tensors() if self.average else {}}
         save_checkpoint(self.folder, Checkpoint(progress=self.state, parts=parts), origin=self.origin)
         self.saved = monotonic()
 
@@ -327,6 +327,7 @@ class _Training(Generic[Kind]):
         self._grow()
         put_back(self.module, parts.get("module", {}), without=self.frozen)
         self.optimizer.load(parts.get("optimizer", {}))
+        self.mixed.load(parts.get("mixed", {}))
         if self.average is not None:
             self.average.load(parts.get("average", {}))
         self.kept = {name: tensor.clone() for name, tensor in parts.get("kept", {}).items()}

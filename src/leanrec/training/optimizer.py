@@ -5,13 +5,15 @@ The kernels are torch's own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from leanrec.errors import ArtifactError, ConfigError
-from leanrec.training.optimizer_states import POWERS, fresh_states, is_quantised, quantise, restored
+from leanrec.models.widening import Widening
+from leanrec.training.optimizer_states import POWERS, fresh_states, is_quantised, quantise, restored, widen_states
+from leanrec.training.sparse_gradients import move_rows
 from leanrec.training.training_config import TrainingConfig
 
 EPSILON = 1e-8
@@ -33,7 +35,8 @@ class Optimizer:
     """One step after another over everything trainable in a module; only matrices feel the weight decay.
 
     AdamW (Loshchilov & Hutter 2019, algorithm 2) decays apart from the gradient; Adagrad (Duchi et al. 2011) and SGD with
-    momentum add the decay to it. `adamw-8bit` keeps the moments of large weights in eight bits, `adagrad-rows` one sum for each row.
+    momentum add the decay to it. `adamw-8bit` keeps the moments of large weights in eight bits, `adagrad-rows` one sum for each row; it alone
+    follows sparse gradients, whose other rows neither move nor decay.
     """
 
     def __init__(self, module: nn.Module, config: TrainingConfig) -> None:
@@ -58,6 +61,19 @@ class Optimizer:
                 for name, own in (slot.states | {"steps": slot.steps}).items():
                     own.copy_((source.states | {"steps": source.steps})[name])
 
+    @torch.no_grad()
+    def widen(self, module: nn.Module, widened: Mapping[str, Widening]) -> None:
+        """Go on with the module's weights, some of which are wider than before; what is remembered of them is spread over their copies."""
+        parameters = dict(module.named_parameters())
+        self._slots = [self._followed(slot, parameters[slot.name], widened.get(slot.name)) for slot in self._slots]
+
+    def _followed(self, slot: _Slot, parameter: nn.Parameter, widening: Widening | None) -> _Slot:
+        if widening is None:
+            return replace(slot, parameter=parameter)
+        wide = _slot(slot.name, parameter, self.config)
+        widen_states(slot.states, wide.states, widening)
+        return replace(wide, steps=slot.steps)
+
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """The share of the learning rate that weights have from now on, by name; others have all of it, with 0 they rest without a gradient."""
         if rates == self._rates:
@@ -72,10 +88,22 @@ class Optimizer:
     @torch.no_grad()
     def step(self) -> None:
         """Move every weight that has a gradient."""
-        moving = [slot for slot in self._slots if slot.parameter.grad is not None and self._rate(slot) > 0]
+        moving = []
+        for slot in self._slots:
+            gradient, rate = slot.parameter.grad, self._rate(slot)
+            if gradient is not None and rate > 0:
+                if gradient.is_sparse:
+                    self._move_rows(slot, gradient, rate * self.learning_rate)
+                else:
+                    moving.append(slot)
         for weight_decay, rate in sorted({(slot.weight_decay, self._rate(slot)) for slot in moving}):
             slots = [slot for slot in moving if (slot.weight_decay, self._rate(slot)) == (weight_decay, rate)]
             self._move(slots, weight_decay, learning_rate=rate * self.learning_rate)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The weights that are moved."""
+        return [slot.parameter for slot in self._slots]
 
     def zero_grad(self) -> None:
         """Forget the gradients and free their memory."""
@@ -114,6 +142,13 @@ class Optimizer:
                 self._adagrad(weights, gradients, [slot.states["sum_of_squares"] for slot in slots], weight_decay, learning_rate)
             case "sgd":
                 self._sgd(weights, gradients, [slot.states["momentum"] for slot in slots if slot.states], weight_decay, learning_rate)
+
+    def _move_rows(self, slot: _Slot, gradient: Tensor, rate: float) -> None:
+        """A step of the rows that a sparse gradient holds."""
+        if self.config.optimizer != "adagrad-rows":
+            raise ConfigError(f"optimizer {self.config.optimizer!r} follows no sparse gradients, as {slot.name} has", hint="take adagrad-rows")
+        sums = slot.states["sum_of_squares"]
+        move_rows(slot.parameter, gradient, sums, weight_decay=slot.weight_decay, rate=rate, epsilon=EPSILON)
 
     def _adamw_of(self, slot: _Slot, gradient: Tensor, weight_decay: float, rate: float) -> None:
         """A step of one weight, its moments brought back from eight bits for as long as it takes."""

@@ -37,7 +37,9 @@ class Task(Protocol[Taken]):
     the module; others have all of it, and with 0 a weight rests and costs no gradient. It may say as `validation_seconds() -> float | None` about
     what a validation takes; it is asked before the first step of a training with a time limit. For a curriculum that follows the losses it
     says as `target_losses: Tensor | None` (T,) what each target of the newest batch lost. It may add weights that change nothing at first:
-    `grow(progress) -> Mapping[str, str]`, asked when an epoch begins, names them and those that they copy.
+    `grow(progress) -> Mapping[str, str]`, asked when an epoch begins, names them and those that they copy. It may write weights anew for a wider
+    model that says the same: `widen(progress) -> Mapping[str, Widening]`, asked next, says how. What the model is at the end, on the meta device,
+    it says as `grown: nn.Module`, so that the memory for it is asked for before anything begins.
     """
 
     @property

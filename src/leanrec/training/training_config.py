@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from leanrec.config import Config
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class TrainingConfig(Config):
@@ -49,8 +49,9 @@ class TrainingConfig(Config):
     """What `step` multiplies by."""
     average: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the running average of the weights that is validated and kept; 0: the weights themselves are."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the large products; `auto`: bfloat16 where the hardware multiplies it fast."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the large products; `auto`: bfloat16 where the hardware multiplies it fast. float16 is for CUDA devices: the loss is scaled so that its
+    gradients do not vanish, a step whose scaled gradients are infinite is skipped, and the softmax over all items stays in float32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto`: a CUDA device when there is one."""
     checkpoint_minutes: float = Field(default=5.0, gt=0)
