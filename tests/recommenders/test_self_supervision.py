@@ -21,7 +21,7 @@ from leanrec.features.augment_views import HIDDEN, View
 from leanrec.features.batches import TokenBatches
 from leanrec.features.histories import Histories
 from leanrec.models.item_embedding import ItemEmbedding, ItemEmbeddingConfig
-from leanrec.models.losses import FullSoftmax
+from leanrec.models.losses import FullSoftmax, LossConfig
 from leanrec.models.next_item import NextItemNetwork
 from leanrec.models.self_supervised import HiddenItemHead, contrastive_loss
 from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig
@@ -29,6 +29,7 @@ from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.next_item_task import NextItemTask
 from leanrec.recommenders.self_supervision import AuxiliaryConfig, SelfSupervision, hidden_for_later
 from leanrec.recommenders.sequential import Sequential
+from leanrec.recommenders.staged_loss import StagedLoss
 from leanrec.testing.recommender_contract import check_recommender
 from leanrec.training.run import Run
 
@@ -187,7 +188,8 @@ def test_off_a_batch_loses_what_it_lost_before_to_the_bit() -> None:
     assert network.hidden_item is None
     assert all("hidden" not in name for name, _ in network.named_parameters())
     (batch,) = TokenBatches(histories, max_length=6, tokens=10_000).epoch(0)
-    task = NextItemTask(network, lambda precision: FullSoftmax(precision=precision), num_items=12)
+    loss = StagedLoss(LossConfig(), lambda _, precision: FullSoftmax(precision=precision), None)
+    task = NextItemTask(network, loss, num_items=12)
     task.prepare(device=torch.device("cpu"), precision="float32")
     state = torch.get_rng_state()
     vectors = network.items()

@@ -1,9 +1,10 @@
 """Distilled: a small network over histories that learns from a larger teacher's answers; served like `sequential`, without torch or teacher."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from leanrec.artifact import Artifact, Manifest
 from leanrec.data.dataset import Dataset
@@ -11,20 +12,22 @@ from leanrec.errors import MissingExtraError
 from leanrec.features.batches import TokenBatches
 from leanrec.features.histories import Histories
 from leanrec.features.teacher_questions import QuestionsConfig, TeacherQuestions
+from leanrec.recommenders.schedules import ScheduleName
 from leanrec.recommenders.teaching import TeacherConfig, item_vectors_of, teach
 from leanrec.training.distillation_config import DistillationConfig
+from leanrec.training.growth import GrowthConfig
 from leanrec.training.run import Run
 from leanrec.training.training_config import Precision, TrainingConfig
 
 try:
     from leanrec.features.lessons import Lesson
-    from leanrec.models.losses import Loss
+    from leanrec.models.losses import Loss, LossConfig
     from leanrec.models.next_item import NextItemNetwork
     from leanrec.models.sequence_encoder import SequenceEncoderConfig
-    from leanrec.recommenders.next_item_task import LossFor
     from leanrec.recommenders.pacing import difficulty_of
     from leanrec.recommenders.protocol import FloatArray
     from leanrec.recommenders.sequential import Sequential, SequentialConfig
+    from leanrec.recommenders.staged_loss import LossFor
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.distill import TaughtLoss, TeacherVectors, require_softmax
 except ModuleNotFoundError as error:
@@ -48,7 +51,16 @@ class DistilledConfig(SequentialConfig):
     """What the teacher is asked about."""
     distillation: DistillationConfig = DistillationConfig()
     """What is learned of its answers."""
+    schedule: ScheduleName = "whole"
+    """As for `sequential`; all from the beginning by default, since schedules were not measured on students."""
     unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
+    looks_at_few: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _compares_whole_vectors(self) -> Self:
+        if self.growth is not None and self.growth.dimensions and self.distillation.features:
+            raise ValueError("growth.dimensions compares parts of vectors, and distillation.features whole ones: leave one of them out")
+        return self
 
 
 class Distilled(Sequential):
@@ -65,7 +77,7 @@ class Distilled(Sequential):
         """An unfitted one whose teacher and student do again, without validation data, what it found best."""
         self.items  # noqa: B018 - raises NotFittedError
         training = self.config.training.model_copy(update={"stop_epoch": int(self.figures["epochs"])})
-        return Distilled(self.config.model_copy(update={"training": training, "teacher": self._settled_teacher}))
+        return Distilled(self.config.model_copy(update={"training": training, "teacher": self._settled_teacher, "schedule": self._schedule}))
 
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
         config = self.config
@@ -100,21 +112,21 @@ class Distilled(Sequential):
         confidence = np.where(self._lesson.question_at < 0, np.float32(np.nan), self._lesson.confidence[self._lesson.question_at])
         return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=None, confidence=confidence)
 
-    def _build(self, trained: TrainedItems) -> NextItemNetwork:
+    def _build(self, trained: TrainedItems, growth: GrowthConfig | None) -> NextItemNetwork:
         """The network; where the teacher's vectors are learned from, the matrix that brings them to its width is trained with it."""
-        network = super()._build(trained)
+        network = super()._build(trained, growth)
         self._teacher_vectors: TeacherVectors | None = None
         if self._lists.item_vectors is not None:
-            self._teacher_vectors = TeacherVectors(self._lists.item_vectors[trained.rows], width=self.config.encoder.width)
+            self._teacher_vectors = TeacherVectors(self._lists.item_vectors[trained.rows], width=network.encoder.config.width)
             network.add_module("teacher_vectors", self._teacher_vectors)
         return network
 
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
         of_log, lesson, vectors = super()._loss(trained, batches, run), self._lesson, self._teacher_vectors
 
-        def build(precision: Precision) -> Loss:
+        def build(loss: LossConfig, precision: Precision) -> Loss:
             settings, temperature = self.config.distillation, self.config.loss.temperature
-            return TaughtLoss(of_log(precision), lesson, settings, temperature=temperature, item_vectors=vectors)
+            return TaughtLoss(of_log(loss, precision), lesson, settings, temperature=temperature, item_vectors=vectors)
 
         return build
 

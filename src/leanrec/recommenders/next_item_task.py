@@ -17,18 +17,17 @@ from leanrec.features.histories import Rows
 from leanrec.metrics.accuracy import Metric
 from leanrec.metrics.ranking import TargetRanks, rank_targets
 from leanrec.models.chunked_softmax import chunk_rows, softmax_bytes
-from leanrec.models.losses import Loss
+from leanrec.models.few_items import FewItems, LooksAtFew
 from leanrec.models.next_item import NextItemNetwork
 from leanrec.models.sequence_encoder import SequenceEncoder
+from leanrec.models.widening import Widenings, outline
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.self_supervision import SelfSupervision
+from leanrec.recommenders.staged_loss import StagedLoss
 from leanrec.recommenders.trained_items import TrainedItems
 from leanrec.recommenders.vector_scorer import encoded
 from leanrec.training.growth import GrowthConfig
 from leanrec.training.training_config import Precision
-
-LossFor = Callable[[Precision], Loss]
-"""The loss, once it is known how its large products are made."""
 
 
 @runtime_checkable
@@ -50,41 +49,68 @@ class NextItemTask:
     def __init__(
         self,
         network: NextItemNetwork,
-        loss_for: LossFor,
+        loss: StagedLoss,
         *,
         num_items: int,
         validation: "Validation | None" = None,
         beside: SelfSupervision | None = None,
         growth: GrowthConfig | None = None,
     ) -> None:
-        """`beside` is what is learned of the histories beside their next items, `growth` says when the encoder has how many layers."""
+        """`beside` is what is learned of the histories beside their next items, `growth` says what of the network there is when."""
         self.module = network
         self._growth = growth
+        self._dimensions: int | None = None
         self._beside = beside
         self._num_items = num_items
-        self._loss_for = loss_for
+        self._loss = loss
         self._validation = validation
 
     @property
     def memory_bytes(self) -> int:
-        """What the loss holds during a step, at most: the buffers of the full softmax."""
-        num_items, width = self._num_items, self.module.encoder.config.width
+        """What the loss holds during a step, at most: the buffers of the full softmax; nothing of all items where a step looks at few."""
+        if self.module.items.is_sparse:
+            return 0
+        num_items, width = self._num_items, self.grown.encoder.config.width
         return softmax_bytes(num_items, width=width, rows=chunk_rows(num_items, precision="float32"), precision="float32")
+
+    @property
+    def grown(self) -> NextItemNetwork:
+        """The network that there is after the last growth: sizes, without numbers."""
+        network, growth = outline(self.module), self._growth
+        if growth is not None and growth.num_layers:
+            network.encoder.grow(growth.num_layers[-1])
+        if growth is not None and growth.width:
+            network.widen(growth.width[-1])
+        return network
 
     def prepare(self, *, device: torch.device, precision: Precision) -> None:
         """Make the loss for the precision of the large products."""
         self._device = device
-        self._loss = self._loss_for(precision).to(device)
+        self._loss.prepare(device=device, precision=precision)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the places of a batch, a scalar."""
-        if isinstance(self._loss, HearsBatches):
-            self._loss.hear(batch)
+        if self.module.items.is_sparse:
+            return self._loss_of_few(batch)
+        next_item, dimensions = self._loss.now, self._dimensions
+        if isinstance(next_item, HearsBatches):
+            next_item.hear(batch)
         vectors = self.module.item_vectors()  # (N, D)
-        beside = self._beside.loss(self.module, vectors, batch, self._loss) if self._beside is not None else None
+        beside = self._beside.loss(self.module, vectors, batch, next_item) if self._beside is not None else None
         hidden = self.module(torch.from_numpy(batch.item_rows).to(self._device), vectors, batch.groups)  # (T, D)
-        loss: Tensor = self._loss(hidden, vectors, torch.from_numpy(batch.targets).to(self._device))
+        compared = (hidden, vectors) if dimensions is None else (hidden[:, :dimensions], vectors[:, :dimensions])
+        loss: Tensor = next_item(*compared, torch.from_numpy(batch.targets).to(self._device))
         return loss if beside is None else loss + beside
+
+    def _loss_of_few(self, batch: Batch) -> Tensor:
+        """The same, where vectors are made of those items alone that the batch and its negatives name."""
+        next_item, dimensions = self._loss.now, self._dimensions
+        assert isinstance(next_item, LooksAtFew)  # noqa: S101 - the config refuses other losses
+        item_rows, targets = (torch.from_numpy(rows).to(self._device) for rows in (batch.item_rows, batch.targets))
+        few = FewItems.of(item_rows, targets=targets, negatives=next_item.negatives_for(targets, num_items=self._num_items))
+        vectors = self.module.item_vectors(few.rows)  # (U, D)
+        hidden = self.module(few.read, vectors, batch.groups)  # (T, D)
+        return next_item.of_few(few, *((hidden, vectors) if dimensions is None else (hidden[:, :dimensions], vectors[:, :dimensions])))
 
     def validate(self) -> float:
         """The metric's mean over the validation users."""
@@ -93,15 +119,22 @@ class NextItemTask:
         return self._validation.quality(self.module)
 
     def grow(self, progress: float) -> Mapping[str, str]:
-        """Add the layers that are due; new weights by name, and which they copy."""
+        """Begin the stage that is due, with its loss and its layers; new weights by name, and which they copy."""
+        self._loss.begin(progress)
+        self._dimensions = self._growth.size_at("dimensions", progress) if self._growth is not None else None
         due = self._growth.size_at("num_layers", progress) if self._growth is not None else None
         inherited = self.module.encoder.grow(due) if due is not None else {}
         return {f"encoder.{new}": f"encoder.{old}" for new, old in inherited.items()}
 
+    def widen(self, progress: float) -> Widenings:
+        """Have the width that is due; how each weight was written anew, by its name."""
+        due = self._growth.size_at("width", progress) if self._growth is not None else None
+        return self.module.widen(due) if due is not None else {}
+
     @property
     def target_losses(self) -> Tensor | None:
         """(T,) of the batch's targets, as they stood in the newest loss."""
-        return self._loss.losses
+        return self._loss.now.losses
 
     def validation_seconds(self) -> float | None:
         """About what a validation takes."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from leanrec.errors import ConfigError
+from leanrec.recommenders.schedules import SCHEDULES
 from leanrec.training.search_space import Range, SearchSpace
 
 _NETWORK = {
@@ -18,7 +19,13 @@ _NETWORK = {
 
 SPACES: Mapping[str, SearchSpace] = MappingProxyType(
     {
-        "sequential": SearchSpace(settings={**_NETWORK, "encoder.block": Range(choices=("transformer", "frequency", "gru"))}),
+        "sequential": SearchSpace(
+            settings={
+                **_NETWORK,
+                "encoder.block": Range(choices=("transformer", "frequency", "gru")),
+                "schedule": Range(choices=("auto", "whole", *SCHEDULES)),
+            }
+        ),
         "two-tower": SearchSpace(settings=_NETWORK),
         "ease": SearchSpace(settings={"regularisation": Range(low=1.0, high=5000.0, log=True), "decay": Range(low=0.3, high=0.999)}),
         "item-knn": SearchSpace(settings={"shrinkage": Range(low=0.0, high=99.5), "decay": Range(low=0.3, high=0.999)}),

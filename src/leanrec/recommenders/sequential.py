@@ -1,13 +1,14 @@
 """Sequential: a network over histories that is trained to name the next item; needs torch to be fitted, and none to answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from leanrec.artifact import Arrays
+from leanrec.artifact import Arrays, Manifest
 from leanrec.config import Config
 from leanrec.data.dataset import Dataset
 from leanrec.data.holdout import holdout_of
@@ -21,6 +22,7 @@ from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.bundled import ENCODER_FILE, WEIGHTS_PREFIX
 from leanrec.recommenders.pacing import difficulty_of, paced
 from leanrec.recommenders.protocol import FloatArray
+from leanrec.recommenders.schedules import MANY_ITEMS, ScheduleName, Shape, growth_of, schedule_for
 from leanrec.recommenders.vector_scorer import VectorScorer
 from leanrec.training.curriculum import CurriculumConfig
 from leanrec.training.growth import GrowthConfig
@@ -32,12 +34,13 @@ try:
     import torch
 
     from leanrec.models.item_embedding import ItemEmbeddingConfig
-    from leanrec.models.losses import Loss, LossConfig, build_loss
+    from leanrec.models.losses import Circumstances, Loss, LossConfig, build_loss, choose_kind
     from leanrec.models.next_item import NextItemNetwork
     from leanrec.models.onnx_graph import write_encoder_graph
-    from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig
-    from leanrec.recommenders.next_item_task import LossFor, NextItemTask, Validation, encode_last
+    from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig, require_widening
+    from leanrec.recommenders.next_item_task import NextItemTask, Validation, encode_last
     from leanrec.recommenders.self_supervision import AuxiliaryConfig, SelfSupervision
+    from leanrec.recommenders.staged_loss import LossFor, StagedLoss, require_loss_ends
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.loop import train as train_task
 except ModuleNotFoundError as error:
@@ -69,8 +72,10 @@ class SequentialConfig(Config):
     """What is learned of the histories beside their next items; left out, nothing."""
     curriculum: CurriculumConfig | None = None
     """Which histories are learned first; left out, all from the beginning."""
+    schedule: ScheduleName = "auto"
+    """A growth by name. `auto`: the one that was found best for data of that shape, which the log names; `whole`: none, all from the beginning."""
     growth: GrowthConfig | None = None
-    """What training begins with less of; left out, nothing."""
+    """What training begins with less of, in stages of your own; left out, what `schedule` says."""
     recompute: bool = False
     """Whether what blocks make is computed twice instead of kept: less memory, about a third more time."""
     metric: str = "ndcg@10"
@@ -80,15 +85,46 @@ class SequentialConfig(Config):
 
     unheeded: ClassVar[tuple[str, ...]] = ()
     """Settings that the recommender cannot follow: they are refused."""
+    looks_at_few: ClassVar[bool] = True
+    """Whether a step can do with the vectors of the items in its batch, as `items.sparse` wants."""
 
     @model_validator(mode="after")
     def _is_heeded(self) -> "SequentialConfig":
         for name in self.unheeded:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} is heeded by 'sequential' alone; leave it out")
-        if self.growth is not None:
-            encoder = self.encoder
-            self.growth.require_ends(max_length=encoder.max_length, tokens=self.training.tokens, num_layers=encoder.num_layers)
+        if self.growth is not None and self.schedule not in ("auto", "whole"):
+            raise ValueError(f"schedule {self.schedule!r} is a growth, and growth is given as well: leave one of them out")
+        growth, encoder = self.growth_for(num_items=MANY_ITEMS), self.encoder
+        if growth is not None:
+            ends = {"max_length": encoder.max_length, "tokens": self.training.tokens, "num_layers": encoder.num_layers, "dimensions": encoder.width}
+            growth.require_ends(**ends, width=encoder.width)
+            if growth.width:
+                require_widening(encoder, first=growth.width[0])
+            require_loss_ends(growth, self.loss, self.training.precision)
+        return self
+
+    def growth_for(self, *, num_items: int) -> GrowthConfig | None:
+        """The stages that are given, or those of the schedule that is named; nothing for `auto`, which has to see the data."""
+        return self.growth or growth_of(self.schedule, num_items=num_items, max_length=self.encoder.max_length)
+
+    def first_encoder(self, growth: GrowthConfig | None) -> SequenceEncoderConfig:
+        """What training begins with."""
+        first = {} if growth is None else {name: growth.size_at(name, 0.0) for name in ("num_layers", "width")}
+        return self.encoder.model_copy(update={name: size for name, size in first.items() if size is not None})
+
+    @model_validator(mode="after")
+    def _can_be_sparse(self) -> "SequentialConfig":
+        if not self.items.sparse:
+            return self
+        if not self.looks_at_few:
+            raise ValueError("items.sparse is heeded by 'sequential' alone; leave it out")
+        if self.loss.kind in ("auto", "full-softmax"):
+            raise ValueError(f"items.sparse needs a loss over drawn items, not {self.loss.kind!r}: set loss.kind to sampled-softmax, (g)bce or bpr")
+        if self.training.optimizer != "adagrad-rows":
+            raise ValueError(f"items.sparse needs training.optimizer = 'adagrad-rows'; {self.training.optimizer!r} moves every row")
+        if self.auxiliary is not None:
+            raise ValueError("auxiliary compares vectors of all items, and items.sparse has those of a batch alone: leave one of them out")
         return self
 
     @model_validator(mode="before")
@@ -113,6 +149,8 @@ class Sequential(VectorScorer[SequentialConfig]):
     Config = SequentialConfig
 
     _encoder: SequenceEncoder
+    _schedule: ScheduleName
+    """What `schedule` came to."""
     training: TrainingResult
     """What the training loop reports of the last fit."""
 
@@ -120,30 +158,32 @@ class Sequential(VectorScorer[SequentialConfig]):
         """An unfitted one that trains exactly as many epochs as validation found best; it needs no validation data."""
         self.items  # noqa: B018 - raises NotFittedError
         training = self.config.training.model_copy(update={"stop_epoch": int(self.figures["epochs"])})
-        return Sequential(self.config.model_copy(update={"training": training}))
+        return Sequential(self.config.model_copy(update={"training": training, "schedule": self._schedule}))
 
     def _learn(self, train: Dataset, *, valid: Dataset | None, run: Run) -> None:
         known = ItemAttributes.of_catalogue(train.catalogue) if self.config.uses_attributes else ItemAttributes.none(train.num_items)
         trained = TrainedItems.of(train, known, only_chosen=self._hides_ids(known))
         batches = self._batches(train, run, trained)
+        growth = self._growth(trained, batches, run)
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
-            network = self._build(trained)
+            network = self._build(trained, growth)
             task = NextItemTask(
                 network,
-                self._loss(trained, batches, run),
+                StagedLoss(self.config.loss, self._loss(trained, batches, run), growth),
                 num_items=len(trained),
                 validation=self._validation(train, valid, run, trained),
                 beside=self._beside(batches.histories, network, run),
-                growth=self.config.growth,
+                growth=growth,
             )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
-            settings = {**self.config.model_dump(mode="json", exclude={"training"}), "attributes": known.fingerprint}
+            settings = {**self.config.model_dump(mode="json", exclude={"training"}), "schedule": self._schedule, "attributes": known.fingerprint}
             wanted = self.config.curriculum
             difficulty = self._difficulty(batches, trained, train)
-            supply = paced(batches, curriculum=wanted, growth=self.config.growth, difficulty=difficulty, run=run)
+            supply = paced(batches, curriculum=wanted, growth=growth, difficulty=difficulty, run=run)
             self.training = train_task(task, supply, config, run=run, settings=settings)
             network.encoder.grow(self.config.encoder.num_layers)  # where training stopped before it had
+            network.widen(self.config.encoder.width)
         self._keep(network, trained)
         self.figures |= training_figures(self.training, metric=self.config.metric)
 
@@ -171,12 +211,36 @@ class Sequential(VectorScorer[SequentialConfig]):
         """(S,) what a curriculum sorts the sequences by."""
         return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=train)
 
-    def _build(self, trained: TrainedItems) -> NextItemNetwork:
+    def _growth(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> GrowthConfig | None:
+        """The stages of the training; what `auto` stands for is decided here."""
+        self._schedule = self.config.schedule
+        if self._schedule == "auto" and self.config.growth is None:
+            self._schedule = schedule_for(self._shape(trained, batches, run))
+        named = self.config.model_copy(update={"schedule": self._schedule})
+        return named.growth_for(num_items=len(trained))
+
+    def _shape(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> Shape:
+        kind = self.config.loss.kind
+        if kind == "auto":
+            kind = choose_kind(len(trained), **self._circumstances(batches, run))
+        return Shape(num_items=len(trained), mean_length=batches.num_tokens / max(1, batches.num_examples), has_full_softmax=kind == "full-softmax")
+
+    def _circumstances(self, batches: TokenBatches, run: Run) -> Circumstances:
+        """What a loss is chosen by, beside the number of items."""
+        budget = run.budget
+        return {
+            "num_tokens": batches.num_tokens,
+            "max_epochs": self.config.training.max_epochs,
+            "minutes": budget.minutes,
+            "memory_bytes": int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
+        }
+
+    def _build(self, trained: TrainedItems, growth: GrowthConfig | None) -> NextItemNetwork:
         config = self.config
-        items = trained.embedding(config.items, width=config.encoder.width)
+        first = config.first_encoder(growth)
+        items = trained.embedding(config.items, width=first.width)
         hides_items = (config.augment is not None and config.augment.mask > 0) or (config.auxiliary is not None and config.auxiliary.hides_items)
-        first = config.growth.size_at("num_layers", 0.0) if config.growth is not None else None
-        encoder = SequenceEncoder(config.encoder.model_copy(update={"num_layers": first or config.encoder.num_layers}), recomputes=config.recompute)
+        encoder = SequenceEncoder(first, recomputes=config.recompute)
         return NextItemNetwork(items, encoder, is_cosine=config.loss.temperature is not None, hides_items=hides_items)
 
     def _beside(self, histories: Histories, network: NextItemNetwork, run: Run) -> SelfSupervision | None:
@@ -189,18 +253,15 @@ class Sequential(VectorScorer[SequentialConfig]):
         return beside
 
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
-        training, budget = self.config.training, run.budget
+        circumstances = self._circumstances(batches, run)
 
-        def build(precision: Precision) -> Loss:
+        def build(loss: LossConfig, precision: Precision) -> Loss:
             return build_loss(
-                self.config.loss,
+                loss,
                 num_items=len(trained),
                 item_counts=trained.counts,
-                num_tokens=batches.num_tokens,
-                max_epochs=training.max_epochs,
-                minutes=budget.minutes,
-                memory_bytes=int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
                 precision=precision,
+                **circumstances,
             )
 
         return build
@@ -225,6 +286,11 @@ class Sequential(VectorScorer[SequentialConfig]):
         with torch.no_grad():
             return encode_last(self._encoder, items)
 
+    def _manifest(self) -> Manifest:
+        """With the schedule by its name, so that a loaded one can be settled too."""
+        manifest = super()._manifest()
+        return replace(manifest, config={**manifest.config, "schedule": self._schedule})
+
     def _save_parts(self, draft: Path) -> None:
         write_encoder_graph(self._encoder, draft / ENCODER_FILE)
 
@@ -234,6 +300,7 @@ class Sequential(VectorScorer[SequentialConfig]):
 
     def _from_arrays(self, arrays: Arrays) -> None:
         super()._from_arrays(arrays)
+        self._schedule = self.config.schedule
         weights = {name.removeprefix(WEIGHTS_PREFIX): array for name, array in arrays.items() if name.startswith(WEIGHTS_PREFIX)}
         self._encoder = SequenceEncoder(self.config.encoder)
         self._encoder.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})

@@ -24,6 +24,7 @@ from leanrec.recommenders.bundled import ENCODER_FILE
 from leanrec.recommenders.pacing import difficulty_of, paced
 from leanrec.recommenders.protocol import FloatArray
 from leanrec.recommenders.query_tower import QueryTower
+from leanrec.recommenders.schedules import SCHEDULES, ScheduleName
 from leanrec.recommenders.tower_scorer import TowerScorer
 from leanrec.recommenders.training_questions import EventFeatures, EventProfiles, said_of
 from leanrec.recommenders.vector_scorer import Encode
@@ -35,13 +36,14 @@ try:
     import torch
 
     from leanrec.models.item_embedding import ItemEmbeddingConfig
-    from leanrec.models.losses import Loss, build_loss
+    from leanrec.models.losses import Loss, LossConfig, build_loss
     from leanrec.models.onnx_graph import write_encoder_graph
     from leanrec.models.query_vectors import QueryVectors, WordVectors
     from leanrec.models.sequence_encoder import SequenceEncoder
     from leanrec.models.two_tower import TwoTowerNetwork
-    from leanrec.recommenders.next_item_task import BLOCK_QUERIES, LossFor
+    from leanrec.recommenders.next_item_task import BLOCK_QUERIES
     from leanrec.recommenders.sequential import SequentialConfig, training_figures
+    from leanrec.recommenders.staged_loss import LossFor, StagedLoss
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.recommenders.two_tower_task import Questions, TwoTowerTask
     from leanrec.training.loop import train as train_task
@@ -73,12 +75,18 @@ class TwoTowerConfig(SequentialConfig):
     """What the encoder reads of an item."""
     asked_share: float = Field(default=0.1, ge=0, le=1)
     """Questions in words, and without a history, that are trained beside each event; 0: texts are not read."""
+    schedule: ScheduleName = "whole"
+    """A growth by name, of batches and their loss; all from the beginning by default, since schedules were not measured on two towers."""
     unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
+    looks_at_few: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _keeps_its_layers(self) -> Self:
-        if self.growth is not None and self.growth.num_layers:
-            raise ValueError("growth.num_layers is heeded by 'sequential' and 'distilled'; here max_length and tokens may grow")
+        if self.schedule == "auto":
+            raise ValueError(f"schedule 'auto' is heeded by 'sequential' and 'distilled'; here name one: whole, {', '.join(SCHEDULES)}")
+        for name in ("num_layers", "width", "dimensions"):
+            if self.growth is not None and getattr(self.growth, name):
+                raise ValueError(f"growth.{name} is heeded by 'sequential' and 'distilled'; here batches and their loss may grow")
         return self
 
 
@@ -108,6 +116,7 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
         trained = TrainedItems.of(train, known, only_chosen=self._hides_ids, text=text)
         questions = self._questions(train, trained)
         batches = self._batches(train, trained, run)
+        growth = self.config.growth_for(num_items=len(trained))
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             network = self._build(trained, questions, said)
@@ -120,7 +129,7 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
 
             task = TwoTowerTask(
                 network,
-                self._loss(trained, batches, run),
+                StagedLoss(self.config.loss, self._loss(trained, batches, run), growth),
                 questions,
                 num_items=len(trained),
                 validate=validate,
@@ -136,7 +145,7 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
                 settings["text encoder"] = self._text_encoder.fingerprint
             wanted = self.config.curriculum
             difficulty = difficulty_of(batches, wanted, counts=trained.counts, train=train)
-            supply = paced(batches, curriculum=wanted, growth=self.config.growth, difficulty=difficulty, run=run)
+            supply = paced(batches, curriculum=wanted, growth=growth, difficulty=difficulty, run=run)
             self.training = train_task(task, supply, config, run=run, settings=settings)
         self._take(network.cpu().eval(), trained, questions)
         self._write_graph(network)
@@ -199,9 +208,9 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
         config, budget = self.config, run.budget
 
-        def build(precision: Precision) -> Loss:
+        def build(loss: LossConfig, precision: Precision) -> Loss:
             return build_loss(
-                config.loss,
+                loss,
                 num_items=len(trained),
                 item_counts=trained.counts,
                 num_tokens=round(batches.num_tokens * (1 + config.asked_share)),

@@ -1,7 +1,7 @@
 """TwoTowerTask: what the training loop is given to train two towers: histories as they are, and questions in words or from nobody known."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from leanrec.errors import ConfigError
 from leanrec.features.batches import Batch
 from leanrec.models.chunked_softmax import chunk_rows, softmax_bytes
-from leanrec.models.losses import Loss
 from leanrec.models.two_tower import TwoTowerNetwork
-from leanrec.recommenders.next_item_task import LossFor, foretold_seconds
+from leanrec.recommenders.next_item_task import foretold_seconds
+from leanrec.recommenders.staged_loss import StagedLoss
 from leanrec.recommenders.training_questions import EventFeatures, EventProfiles, batch_of_rows
 from leanrec.training.training_config import Precision
 
@@ -64,7 +64,7 @@ class TwoTowerTask:
     def __init__(
         self,
         network: TwoTowerNetwork,
-        loss_for: LossFor,
+        loss: StagedLoss,
         questions: Questions,
         *,
         num_items: int,
@@ -73,7 +73,7 @@ class TwoTowerTask:
     ) -> None:
         """`validate` asks so many of the validation users, of whom there are `num_users`."""
         self.module = network
-        self._num_items, self._loss_for, self._questions = num_items, loss_for, questions
+        self._num_items, self._loss, self._questions = num_items, loss, questions
         self._validate, self._num_users = validate, num_users
 
     @property
@@ -85,7 +85,7 @@ class TwoTowerTask:
     def prepare(self, *, device: torch.device, precision: Precision) -> None:
         """Make the loss for the precision of the large products."""
         self._device = device
-        self._loss: Loss = self._loss_for(precision).to(device)
+        self._loss.prepare(device=device, precision=precision)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss over the places of a batch and the questions beside them, a scalar."""
@@ -101,8 +101,13 @@ class TwoTowerTask:
             targets = torch.cat([targets, targets[chosen]])
         targets = self._there(targets)
         spoken_for = network.nearest(asked, torch.index_select(vectors, 0, targets)) if users.shape[1] > 1 else asked[:, 0]
-        loss: Tensor = self._loss(spoken_for, vectors, targets)
+        loss: Tensor = self._loss.now(spoken_for, vectors, targets)
         return loss
+
+    def grow(self, progress: float) -> Mapping[str, str]:
+        """Begin the loss that is due; no weights are added."""
+        self._loss.begin(progress)
+        return {}
 
     def validate(self) -> float:
         """The metric's mean over the validation users."""
@@ -113,7 +118,7 @@ class TwoTowerTask:
     @property
     def target_losses(self) -> Tensor | None:
         """(T,) of the batch's targets, as they stood in the newest loss."""
-        return self._loss.losses
+        return self._loss.now.losses
 
     def validation_seconds(self) -> float | None:
         """About what a validation takes."""

@@ -1,0 +1,83 @@
+"""Schedules by name: what a training begins with less of, and which of them suits data of which shape; free of torch."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from leanrec.training.growth import ALL, GrowthConfig
+
+log = logging.getLogger(__name__)
+
+ScheduleName = Literal["auto", "whole", "rivals", "length", "rivals-length"]
+
+FEW_RIVALS = 256
+"""Drawn items that targets are told from at first: a softmax over them costs a fifteenth of one over 12 000 items."""
+MANY_ITEMS = 3_000
+"""From so many items on the softmax over all of them is a large part of a step; measured on catalogues of 12 000 and of 3 700 items."""
+LONG_HISTORIES = 50.0
+"""Mean events of a history from which on reading fewer of them at first saves time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What a schedule is chosen by."""
+
+    num_items: int
+    """Items that are trained on."""
+    mean_length: float
+    """Targets of a history, on average, as far as they are read."""
+    has_full_softmax: bool
+    """Whether the recipe ends with the softmax over all items."""
+
+
+def _rivals(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - of the same kind as the others
+    return GrowthConfig(at=(0.6,), num_negatives=(_few(num_items), ALL))
+
+
+def _length(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - as above
+    return GrowthConfig(at=(0.3, 0.6), max_length=_lengths(max_length))
+
+
+def _rivals_length(num_items: int, max_length: int) -> GrowthConfig:
+    few = _few(num_items)
+    return GrowthConfig(at=(0.3, 0.6), num_negatives=(few, few, ALL), max_length=_lengths(max_length))
+
+
+def _few(num_items: int) -> int:
+    return min(FEW_RIVALS, max(1, num_items - 1))
+
+
+def _lengths(longest: int) -> tuple[int, int, int]:
+    """A quarter, half, all."""
+    return max(1, longest // 4), max(1, longest // 2), longest
+
+
+SCHEDULES: Mapping[ScheduleName, Callable[[int, int], GrowthConfig]] = MappingProxyType(
+    {"rivals": _rivals, "length": _length, "rivals-length": _rivals_length}
+)
+"""Name -> the growth of a training on so many items, with histories of so many events; `whole` is none, and `auto` one of these."""
+
+
+def schedule_for(shape: Shape) -> ScheduleName:
+    """What `auto` stands for: the schedule that was found best for data of that shape; the log says which and why."""
+    found, reason = _best_for(shape)
+    log.info("schedule %r: %s (docs/training.md)", found, reason)
+    return found
+
+
+def growth_of(name: ScheduleName, *, num_items: int, max_length: int) -> GrowthConfig | None:
+    """The stages of a schedule; nothing for `whole` and `auto`."""
+    return SCHEDULES[name](num_items, max_length) if name in SCHEDULES else None
+
+
+def _best_for(shape: Shape) -> tuple[ScheduleName, str]:
+    items = f"{shape.num_items} items"
+    if not shape.has_full_softmax:
+        return "whole", "the loss looks at a few drawn items as it is"
+    if shape.num_items < MANY_ITEMS:
+        return "whole", f"with {items} there is little to save"
+    if shape.mean_length >= LONG_HISTORIES:
+        return "rivals-length", f"histories of {shape.mean_length:.0f} events and {items}: short histories and few rivals cost little, and come first"
+    return "rivals", f"with {items} most of a step is the softmax over all of them: targets are told from a few at first"

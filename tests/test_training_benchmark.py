@@ -1,0 +1,36 @@
+"""The training benchmark's ratio: CPU-seconds to the fixed recipe's best over its own, by hand-worked curves."""
+
+import importlib
+import math
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    return importlib.import_module("training")
+
+
+def curve(costs: list[float], qualities: list[float]) -> Any:
+    return SimpleNamespace(cpu_seconds=np.array(costs), qualities=np.array(qualities))
+
+
+def test_the_ratio_is_read_where_the_mean_curve_first_stands_at_the_fixed_ones_best(benchmark: ModuleType) -> None:
+    fixed = [curve([10, 20, 30], [0.1, 0.4, 0.3]), curve([10, 20, 30], [0.1, 0.2, 0.1])]  # the mean is best at 20 s: 0.3
+    quick = [curve([5, 10, 15], [0.1, 0.31, 0.5]), curve([5, 10, 15], [0.1, 0.31, 0.5])]
+    assert benchmark.ratio_of(quick, fixed) == pytest.approx(10 / 20)
+    assert benchmark.ratio_of(fixed, fixed) == 1.0
+    assert benchmark.ratio_of([curve([5], [0.29])], fixed) == math.inf
+
+
+def test_a_ratio_that_some_seeds_never_reach_has_no_upper_bound(benchmark: ModuleType) -> None:
+    fixed = [curve([10, 20], [0.1, 0.3]), curve([10, 20], [0.1, 0.3])]
+    uneven = [curve([5, 10], [0.2, 0.5]), curve([5, 10], [0.1, 0.2])]
+    ratio, share = benchmark._ratio_rows(uneven, fixed, {"case": "uneven"})
+    assert (ratio.value, ratio.low, ratio.high) == (0.5, 0.5, None)
+    assert share.value == 0.75
