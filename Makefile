@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-training bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -65,7 +65,7 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-budgets bench-cold bench-language bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
+bench: bench-ingest bench-budgets bench-training bench-cold bench-language bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -89,6 +89,11 @@ bench-training-speed: setup
 
 bench-budgets: setup
 	@$(BIN)/python benchmarks/budgets.py $(ARGS)
+
+# The recipes that searches found are committed under benchmarks/results/training; to search again: benchmarks/training_searches.py NAME.
+bench-training: setup
+	@$(BIN)/python benchmarks/training_screen.py
+	@$(BIN)/python benchmarks/training.py $(ARGS)
 
 bench-cold: setup $(WHEELS)/.ready
 	@$(BIN)/python benchmarks/cold.py $(ARGS)

@@ -50,12 +50,12 @@ def cases() -> Mapping[str, SearchCase]:
         "encoder.width": {"choices": [48, 64]},
         "encoder.dropout": {"low": 0.1, "high": 0.4},
         "training.tokens": {"choices": [1024, 2048, 4096]},
-        "training.max_epochs": {"low": 6, "high": 12},
+        "training.max_epochs": {"low": 6, "high": 10},
     }
-    long_base = merged(LONG_HISTORIES, {"training": {"max_epochs": 10}})
+    long_base = merged(LONG_HISTORIES, {"schedule": "whole", "training": {"max_epochs": 8}})
     return {
-        "amazon-fixed": SearchCase(dataset="amazon14-beauty", base={}, space=FIXED_SPACE, minutes=30),
-        "ml-1m-fixed": SearchCase(dataset="ml-1m", base=long_base, space=long_space, minutes=30),
+        "amazon-fixed": SearchCase(dataset="amazon14-beauty", base={"schedule": "whole"}, space=FIXED_SPACE, minutes=30),
+        "ml-1m-fixed": SearchCase(dataset="ml-1m", base=long_base, space=long_space, minutes=24),
     }
 
 

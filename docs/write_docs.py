@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/language.md", "docs/movielens-100k.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/language.md", "docs/movielens-100k.md", "docs/training.md")
 
 Row = dict[str, object]
 
@@ -209,6 +209,66 @@ def distillation() -> str:
     )
 
 
+def schedules() -> str:
+    """Every case of the training benchmark beside the fixed recipe of its data; then what was tried with one seed."""
+    rows = [row for row in rows_of("training") if not str(row["case"]).startswith(("calibration", "screened"))]
+    table = []
+    for dataset, case in dict.fromkeys((str(row["dataset"]), str(row["case"])) for row in rows):
+        of = {str(row["metric"]): row for row in rows if (row["dataset"], row["case"]) == (dataset, case)}
+        ratio, gain = of.get("cpu_ratio_to_fixed"), of.get("ndcg@10 less that of the fixed recipe")
+        quality = of["ndcg@10"]
+        table.append(
+            (
+                dataset,
+                case,
+                "1" if case == "fixed" else bounded(ratio),
+                interval(quality),
+                "" if gain is None else signed_interval(gain),
+                str(quality["seeds"]),
+                cost(quality["cpu_seconds"], digits=0),
+            )
+        )
+    head = (
+        "data",
+        "schedule",
+        "CPU to the fixed recipe's best, over its own",
+        "validation NDCG@10",
+        "against the fixed recipe",
+        "seeds",
+        "CPU-s in all",
+    )
+    return markdown_table(head, table)
+
+
+def bounded(ratio: Row | None) -> str:
+    """A ratio with its interval, which may have no upper end."""
+    if ratio is None:
+        return "never there"
+    low, high = (f"{ratio[end]:.2f}" if ratio[end] is not None else "never" for end in ("low", "high"))
+    return f"{ratio['value']:.2f} [{low}, {high}]"
+
+
+def screened() -> str:
+    """What was tried with one seed on Beauty."""
+    rows = [row for row in rows_of("training") if str(row["case"]).startswith("screened: ")]
+    table = [(str(row["case"]).removeprefix("screened: "), figure(row["value"]), cost(row["cpu_seconds"], digits=0)) for row in rows]
+    return markdown_table(("schedule", "best validation NDCG@10", "CPU-s in all"), table)
+
+
+def budgets() -> str:
+    """Time, memory and quality of each budget on MovieLens-1M."""
+    rows = [row for row in rows_of("budgets") if not str(row["case"]).startswith("calibration")]
+    table = []
+    for case in dict.fromkeys(str(row["case"]) for row in rows):
+        of = {(str(row["metric"]), str(row["split"])): row for row in rows if row["case"] == case}
+        spent = ("seconds over the budget", "share of the time in training steps", "peak memory")
+        over, share, memory = (of[metric, "None"]["value"] for metric in spent)
+        recall, ndcg = (of[metric, "leave-one-out"] for metric in ("recall@10", "ndcg@10"))
+        shown = (f"{over:+.1f}", f"{share:.0%}", f"{memory:.1f}", interval(recall), interval(ndcg), cost(ndcg["cpu_seconds"], digits=0))
+        table.append((case, *shown))
+    return markdown_table(("budget", "s over it", "of it in steps", "peak GB", "test Recall@10", "test NDCG@10", "CPU-s"), table)
+
+
 def first_minutes() -> str:
     """Each case with its data and value."""
     return simple_table("first_minutes")
@@ -286,6 +346,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "training-speed": training_speed,
     "cold": cold,
+    "schedules": schedules,
+    "screened": screened,
+    "budgets": budgets,
     "rankers": rankers,
     "distillation": distillation,
     "first-minutes": first_minutes,

@@ -1,0 +1,167 @@
+"""Schedules against the best fixed recipe: CPU-seconds to its best validation, on Beauty, Toys and MovieLens-1M; `make bench-training`.
+
+The fixed recipes are those that `training_searches.py` found. Schedules were tried on Beauty with one seed; those named here, and the
+controls, are run with every seed. Each run has a process of its own on one thread and is kept under `.cache/training`, so that an
+interrupted benchmark goes on. Test users are never asked.
+"""
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from baselines import ONE_THREAD, calibration_rows
+from datasets import RESULTS, require_datasets
+from leanrec.config import Settings
+from leanrec.metrics.uncertainty import bootstrap_means
+from leanrec.training.search_space import merged
+from rows import BenchmarkRow, write_rows
+from training_curves import METRIC, FloatArray, Outcome, measure, place_of, read_outcome
+from training_plots import draw_curves
+from training_searches import found
+
+SEEDS: Mapping[str, int] = {"amazon14-beauty": 5, "amazon14-toys": 5, "ml-1m": 3}
+FIXED = "fixed"
+RANDOM_SUBSET: Settings = {"curriculum": {"by": "random"}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One way to train the recipe of a data set."""
+
+    name: str
+    dataset: str
+    config: Settings
+    note: str
+
+    @property
+    def seeds(self) -> range:
+        """0 and on."""
+        return range(SEEDS[self.dataset])
+
+    def outcomes(self) -> list[Outcome]:
+        """Of every seed."""
+        return [read_outcome(self.dataset, self.config, seed) for seed in self.seeds]
+
+
+def recipe_of(dataset: str) -> Settings:
+    """The best fixed recipe of that kind of data."""
+    name = "ml-1m-fixed" if dataset == "ml-1m" else "amazon-fixed"
+    return merged(found(name), {"schedule": "whole"})
+
+
+def cases() -> list[Case]:
+    """Fixed first, then what ships, further finalists, and the controls."""
+    made = []
+    for dataset in SEEDS:
+        fixed = recipe_of(dataset)
+        made.append(Case(name=FIXED, dataset=dataset, config=fixed, note="the best recipe that a search of thirty minutes found"))
+        made.append(Case(name="default", dataset=dataset, config=merged(fixed, {"schedule": "auto"}), note="what ships"))
+        made += [Case(name=name, dataset=dataset, config=merged(fixed, changed), note=note) for name, changed, note in others(dataset, fixed)]
+    return made
+
+
+def others(dataset: str, fixed: Settings) -> list[tuple[str, Settings, str]]:  # noqa: ARG001 - finalists differ by data
+    """Finalists and controls, as changes of the fixed recipe."""
+    return [
+        ("random subset", RANDOM_SUBSET, "control: a growing part of the histories, whichever"),
+        ("one layer", {"encoder": {"num_layers": 1}}, "control: the fixed recipe with one layer"),
+    ]
+
+
+def main() -> None:
+    """Run what is not kept yet, then write all rows and plots; or run one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs=2, type=int, metavar=("CASE", "SEED"), help="run one case, by its number, and keep the outcome")
+    parser.add_argument("--only", help="only cases whose data set or name holds this; no rows are written")
+    arguments = parser.parse_args()
+    if arguments.one is not None:
+        number, seed = arguments.one
+        _run(cases()[number], seed)
+        return
+    require_datasets(list(SEEDS))
+    for number, case in enumerate(cases()):
+        for seed in case.seeds:
+            if not place_of(case.dataset, case.config, seed).is_file() and (arguments.only or "") in f"{case.dataset} {case.name}":
+                subprocess.run([sys.executable, __file__, "--one", str(number), str(seed)], check=True, env={**os.environ, **ONE_THREAD})
+    if arguments.only is None:
+        write_rows("training", [*calibration_rows(), *(row for dataset in SEEDS for row in rows_of(dataset))], RESULTS)
+
+
+def _run(case: Case, seed: int) -> None:
+    outcome = measure(case.dataset, case.config, seed)
+    figures = f"{outcome.qualities.max():.4f} in {outcome.cpu_seconds[-1]:.1f} CPU-s of training"
+    print(f"{case.dataset:16} {case.name:20} seed {seed}  {figures}", file=sys.stderr, flush=True)
+
+
+def rows_of(dataset: str) -> list[BenchmarkRow]:
+    """Every case of a data set beside its fixed recipe; the plot of them all."""
+    here = [(case, case.outcomes()) for case in cases() if case.dataset == dataset]
+    fixed = here[0][1]
+    draw_curves({case.name: outcomes for case, outcomes in here}, title=dataset, path=RESULTS / f"training-{dataset}.svg")
+    return [row for case, outcomes in here for row in _case_rows(case, outcomes, fixed)]
+
+
+def _case_rows(case: Case, outcomes: Sequence[Outcome], fixed: Sequence[Outcome]) -> list[BenchmarkRow]:
+    common: dict[str, Any] = {  # Any: keys of a row
+        "case": case.name,
+        "dataset": case.dataset,
+        "split": "leave-one-out, validation",
+        "protocol": "history masked",
+        "seeds": len(outcomes),
+        "cpu_seconds": float(np.mean([outcome.cpu_seconds[-1] for outcome in outcomes])),
+        "peak_mb": max(outcome.peak_mb for outcome in outcomes),
+    }
+    best = [float(outcome.qualities.max()) for outcome in outcomes]
+    quality = bootstrap_means(np.mean([outcome.valid for outcome in outcomes], axis=0), rng=np.random.default_rng(0)).measure()
+    rows = [BenchmarkRow.of_measure(quality, metric=METRIC, note=f"{case.note}; seeds: {', '.join(f'{value:.4f}' for value in best)}", **common)]
+    if case.name != FIXED:
+        gain = np.mean([ours.valid - theirs.valid for ours, theirs in zip(outcomes, fixed, strict=True)], axis=0)
+        paired = bootstrap_means(gain, rng=np.random.default_rng(0)).measure()
+        rows.append(BenchmarkRow.of_measure(paired, metric=f"{METRIC} less that of the fixed recipe", note="paired by user", **common))
+    rows += _ratio_rows(outcomes, fixed, common)
+    return rows
+
+
+def _ratio_rows(outcomes: Sequence[Outcome], fixed: Sequence[Outcome], common: Mapping[str, Any]) -> list[BenchmarkRow]:
+    """CPU-seconds to the fixed recipe's best, over its own; seeds drawn anew, in pairs, for the interval."""
+    value = ratio_of(outcomes, fixed)
+    num_seeds = len(outcomes)
+    draws = np.array([ratio_of([outcomes[n] for n in drawn], [fixed[n] for n in drawn]) for drawn in _resampled(num_seeds)])
+    share = float(np.isfinite(draws).mean())
+    rows = [BenchmarkRow(metric="share of draws of seeds that reach the fixed recipe's best", value=share, **common)]
+    if np.isfinite(value):
+        low, high = np.quantile(draws, (0.025, 0.975), method="nearest")
+        bounds = {"low": float(low) if np.isfinite(low) else None, "high": float(high) if np.isfinite(high) else None}
+        note = None if np.isfinite(high) else "no upper bound: in some draws of seeds the fixed recipe's best is not reached"
+        rows.insert(0, BenchmarkRow(metric="cpu_ratio_to_fixed", value=value, note=note, **bounds, **common))
+    return rows
+
+
+def ratio_of(outcomes: Sequence[Outcome], fixed: Sequence[Outcome]) -> float:
+    """CPU-seconds until the mean curve first stands at the best of the fixed one's, over that one's own; infinite where it never does."""
+    costs, qualities = mean_curve(outcomes)
+    fixed_costs, fixed_qualities = mean_curve(fixed)
+    best = int(fixed_qualities.argmax())
+    reached = np.flatnonzero(qualities >= fixed_qualities[best])
+    return float(costs[reached[0]] / fixed_costs[best]) if len(reached) else float("inf")
+
+
+def mean_curve(outcomes: Sequence[Outcome]) -> tuple[FloatArray, FloatArray]:
+    """(E,) CPU-seconds and (E,) qualities, epoch by epoch, over the seeds."""
+    return np.mean([outcome.cpu_seconds for outcome in outcomes], axis=0), np.mean([outcome.qualities for outcome in outcomes], axis=0)
+
+
+def _resampled(num_seeds: int) -> list[tuple[int, ...]]:
+    """Every draw of so many seeds with replacement: 3125 of five, 27 of three."""
+    return list(itertools.product(range(num_seeds), repeat=num_seeds))
+
+
+if __name__ == "__main__":
+    main()

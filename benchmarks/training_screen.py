@@ -1,0 +1,107 @@
+"""Schedules tried on Beauty with one seed, around the best fixed recipe: as much search for them as the fixed recipe had.
+
+What is learned here decides which schedules the benchmark runs with every seed; each stands in its rows, whatever came of it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from baselines import ONE_THREAD
+from datasets import require_datasets
+from leanrec.config import Settings
+from leanrec.training.search_space import merged
+from rows import BenchmarkRow
+from training_curves import METRIC, measure, place_of, read_outcome
+from training_searches import found
+
+DATASET, SEED = "amazon14-beauty", 0
+AVERAGED: Settings = {"training": {"average": 0.998}}
+
+
+def growth(*at: float, **stages: Any) -> Settings:  # Any: the values of a TOML table
+    """A change of the recipe: stages of their own."""
+    return {"growth": {"at": list(at), **{name: list(values) for name, values in stages.items()}}}
+
+
+def rivals(until: float, few: int = 256, **others: Any) -> Settings:  # Any: as above
+    """Few rivals until then, all of them afterwards."""
+    return growth(until, num_negatives=(few, "all"), **others)
+
+
+def screened(fixed: Settings) -> Mapping[str, Settings]:
+    """What was tried, by name."""
+    encoder, tokens = fixed["encoder"], fixed["training"]["tokens"]
+    width, layers = encoder["width"], encoder["num_layers"]
+    half = (width // 2, width)
+    tried = {
+        "fixed": {},
+        "256 rivals until .6": rivals(0.6),
+        "256 rivals until .3": rivals(0.3),
+        "256 rivals until .3, dropout .48": {**rivals(0.3), "encoder": {"dropout": 0.48}},
+        "256 rivals until .3, weights averaged": {**rivals(0.3), **AVERAGED},
+        "fixed, weights averaged": AVERAGED,
+        "256 rivals until .2, weights averaged": {**rivals(0.2), **AVERAGED},
+        "256 rivals until .2, one layer until .4, weights averaged": {
+            **growth(0.2, 0.4, num_negatives=(256, "all", "all"), num_layers=(1, 1, layers)),
+            **AVERAGED,
+        },
+        "256 rivals and half the width until .2, weights averaged": {**rivals(0.2, width=half), **AVERAGED},
+        "random subset, weights averaged": {"curriculum": {"by": "random"}, **AVERAGED},
+        "one layer, weights averaged": {"encoder": {"num_layers": 1}, **AVERAGED},
+        "half the width until .4": growth(0.4, width=half),
+        "one layer until .4": growth(0.4, num_layers=(1, layers)),
+        "lengths": growth(0.3, 0.6, max_length=(12, 25, 50)),
+        "short histories first": {"curriculum": {"by": "length"}},
+        "self-paced": {"curriculum": {"by": "loss"}},
+        "half of the dimensions until .4": growth(0.4, dimensions=half),
+        "half the batch until .3": growth(0.3, tokens=(tokens // 2, tokens)),
+        "rivals that become harder": growth(0.15, 0.3, num_negatives=(256, 256, "all"), popularity_power=(0.0, 0.5, 0.5)),
+    }
+    return {name: merged(merged(fixed, {"schedule": "whole"}), change) for name, change in tried.items()}
+
+
+def rows() -> list[BenchmarkRow]:
+    """Best validation and what all epochs cost."""
+    made = []
+    for name, config in screened(found("amazon-fixed")).items():
+        outcome = read_outcome(DATASET, config, SEED)
+        curve = f"epoch {int(outcome.qualities.argmax()) + 1} of {len(outcome.qualities)} is best"
+        made.append(
+            BenchmarkRow(
+                case=f"screened: {name}",
+                dataset=DATASET,
+                split="leave-one-out, validation",
+                protocol="history masked",
+                metric=METRIC,
+                value=float(outcome.qualities.max()),
+                seeds=1,
+                cpu_seconds=float(outcome.cpu_seconds[-1]),
+                peak_mb=outcome.peak_mb,
+                note=curve,
+            )
+        )
+    return made
+
+
+def main() -> None:
+    """Run what is not kept yet; or one, by its name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", help="run one of them")
+    one = parser.parse_args().one
+    require_datasets([DATASET])
+    tried = screened(found("amazon-fixed"))
+    if one is not None:
+        outcome = measure(DATASET, tried[one], SEED)
+        print(f"{one:42} {outcome.qualities.max():.4f} in {outcome.cpu_seconds[-1]:.1f} CPU-s of training", file=sys.stderr, flush=True)
+        return
+    for name, config in tried.items():
+        if not place_of(DATASET, config, SEED).is_file():
+            subprocess.run([sys.executable, __file__, "--one", name], check=True, env={**os.environ, **ONE_THREAD})
+
+
+if __name__ == "__main__":
+    main()
