@@ -28,7 +28,14 @@ from training_searches import found
 
 SEEDS: Mapping[str, int] = {"amazon14-beauty": 5, "amazon14-toys": 5, "ml-1m": 3}
 FIXED = "fixed"
-RANDOM_SUBSET: Settings = {"curriculum": {"by": "random"}}
+AVERAGED: Settings = {"training": {"average": 0.998}}
+OTHERS: Mapping[str, tuple[Settings, str]] = {
+    "default": ({"schedule": "auto", **AVERAGED}, "what ships: the schedule of the data's shape, weights averaged"),
+    "averaged": (AVERAGED, "control: the weights' average alone, nothing changes on the way"),
+    "random subset": ({"curriculum": {"by": "random"}, **AVERAGED}, "control: a growing part of the histories, whichever; weights averaged"),
+    "one layer": ({"encoder": {"num_layers": 1}, **AVERAGED}, "control: one layer, weights averaged"),
+}
+"""What ships and the controls, as changes of the fixed recipe."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +59,7 @@ class Case:
 
 def recipe_of(dataset: str) -> Settings:
     """The best fixed recipe of that kind of data."""
-    name = "ml-1m-fixed" if dataset == "ml-1m" else "amazon-fixed"
-    return merged(found(name), {"schedule": "whole"})
+    return found("ml-1m-fixed" if dataset == "ml-1m" else "amazon-fixed")
 
 
 def cases() -> list[Case]:
@@ -62,17 +68,8 @@ def cases() -> list[Case]:
     for dataset in SEEDS:
         fixed = recipe_of(dataset)
         made.append(Case(name=FIXED, dataset=dataset, config=fixed, note="the best recipe that a search of thirty minutes found"))
-        made.append(Case(name="default", dataset=dataset, config=merged(fixed, {"schedule": "auto"}), note="what ships"))
-        made += [Case(name=name, dataset=dataset, config=merged(fixed, changed), note=note) for name, changed, note in others(dataset, fixed)]
+        made += [Case(name=name, dataset=dataset, config=merged(fixed, changed), note=note) for name, (changed, note) in OTHERS.items()]
     return made
-
-
-def others(dataset: str, fixed: Settings) -> list[tuple[str, Settings, str]]:  # noqa: ARG001 - finalists differ by data
-    """Finalists and controls, as changes of the fixed recipe."""
-    return [
-        ("random subset", RANDOM_SUBSET, "control: a growing part of the histories, whichever"),
-        ("one layer", {"encoder": {"num_layers": 1}}, "control: the fixed recipe with one layer"),
-    ]
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def screened(fixed: Settings) -> Mapping[str, Settings]:
         "half the batch until .3": growth(0.3, tokens=(tokens // 2, tokens)),
         "rivals that become harder": growth(0.15, 0.3, num_negatives=(256, 256, "all"), popularity_power=(0.0, 0.5, 0.5)),
     }
-    return {name: merged(merged(fixed, {"schedule": "whole"}), change) for name, change in tried.items()}
+    return {name: merged(fixed, change) for name, change in tried.items()}
 
 
 def rows() -> list[BenchmarkRow]:

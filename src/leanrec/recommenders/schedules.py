@@ -33,16 +33,15 @@ class Shape:
 
 
 def _rivals(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - of the same kind as the others
-    return GrowthConfig(at=(0.6,), num_negatives=(_few(num_items), ALL))
+    return GrowthConfig(at=(0.2,), num_negatives=(_few(num_items), ALL))
 
 
 def _length(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - as above
-    return GrowthConfig(at=(0.3, 0.6), max_length=_lengths(max_length))
+    return GrowthConfig(at=(0.2, 0.5), max_length=_lengths(max_length))
 
 
 def _rivals_length(num_items: int, max_length: int) -> GrowthConfig:
-    few = _few(num_items)
-    return GrowthConfig(at=(0.3, 0.6), num_negatives=(few, few, ALL), max_length=_lengths(max_length))
+    return GrowthConfig(at=(0.2, 0.5), num_negatives=(_few(num_items), ALL, ALL), max_length=_lengths(max_length))
 
 
 def _few(num_items: int) -> int:

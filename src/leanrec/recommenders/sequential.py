@@ -59,9 +59,9 @@ class SequentialConfig(Config):
     items: ItemEmbeddingConfig = ItemEmbeddingConfig()
     """What an item's vector is made of; with `id_dropout` above 0 items that nobody chose yet are scored by their content."""
     training: TrainingConfig = TrainingConfig(
-        max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
+        max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, average=0.998, patience=3, validate_every=2
     )
-    """For how long and how fast, and when to stop."""
+    """For how long and how fast, and when to stop; the weights' average is kept, which is there sooner than the weights (docs/training.md)."""
     uses_attributes: bool = True
     """Whether attributes of the catalogue and words of the titles are part of an item's vector."""
     older_windows: bool = False

@@ -30,7 +30,7 @@ from leanrec.recommenders.training_questions import EventFeatures, EventProfiles
 from leanrec.recommenders.vector_scorer import Encode
 from leanrec.training.progress import TrainingResult
 from leanrec.training.run import Run
-from leanrec.training.training_config import Precision
+from leanrec.training.training_config import Precision, TrainingConfig
 
 try:
     import torch
@@ -61,6 +61,10 @@ class TwoTowerConfig(SequentialConfig):
 
     items: ItemEmbeddingConfig = ItemEmbeddingConfig(id_dropout=0.1)
     """What an item's vector is made of; `id_dropout` is heeded where the catalogue says anything of its items."""
+    training: TrainingConfig = TrainingConfig(
+        max_epochs=14, tokens=1024, learning_rate=4e-3, warmup_epochs=1, weight_decay=0.01, clip=5.0, patience=3, validate_every=2
+    )
+    """For how long and how fast, and when to stop; what averaging the weights is worth was not measured on two towers."""
     interests: int = Field(default=1, ge=1, le=16)
     """Vectors that a history becomes; above 1 each attends to other events, and the best of them scores an item."""
     features: TabularConfig | None = None
