@@ -24,13 +24,13 @@ from leanrec.training.search_space import merged
 from rows import BenchmarkRow, write_rows
 from training_curves import METRIC, FloatArray, Outcome, measure, place_of, read_outcome
 from training_plots import draw_curves
-from training_searches import found
+from training_searches import SHIPPED, found
 
 SEEDS: Mapping[str, int] = {"amazon14-beauty": 5, "amazon14-toys": 5, "ml-1m": 3}
 FIXED = "fixed"
 AVERAGED: Settings = {"training": {"average": 0.998}}
 OTHERS: Mapping[str, tuple[Settings, str]] = {
-    "default": ({"schedule": "auto", **AVERAGED}, "what ships: the schedule of the data's shape, weights averaged"),
+    "default": (SHIPPED, "what ships: the schedule of the data's shape, weights averaged"),
     "averaged": (AVERAGED, "control: the weights' average alone, nothing changes on the way"),
     "random subset": ({"curriculum": {"by": "random"}, **AVERAGED}, "control: a growing part of the histories, whichever; weights averaged"),
     "one layer": ({"encoder": {"num_layers": 1}, **AVERAGED}, "control: one layer, weights averaged"),
@@ -68,7 +68,9 @@ def cases() -> list[Case]:
     for dataset in SEEDS:
         fixed = recipe_of(dataset)
         made.append(Case(name=FIXED, dataset=dataset, config=fixed, note="the best recipe that a search of thirty minutes found"))
-        made += [Case(name=name, dataset=dataset, config=merged(fixed, changed), note=note) for name, (changed, note) in OTHERS.items()]
+        for name, (changed, note) in OTHERS.items():
+            if name != "averaged" or dataset == "amazon14-beauty":
+                made.append(Case(name=name, dataset=dataset, config=merged(fixed, changed), note=note))
     return made
 
 

@@ -31,10 +31,9 @@ def fitted(split: Split, name: str = "sequential", **settings: Any) -> Any:
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        (Shape(num_items=MANY_ITEMS, mean_length=8, has_full_softmax=True), "rivals"),
-        (Shape(num_items=MANY_ITEMS - 1, mean_length=8, has_full_softmax=True), "whole"),
-        (Shape(num_items=MANY_ITEMS, mean_length=8, has_full_softmax=False), "whole"),
-        (Shape(num_items=MANY_ITEMS, mean_length=150, has_full_softmax=True), "rivals-length"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=True), "rivals"),
+        (Shape(num_items=MANY_ITEMS - 1, has_full_softmax=True), "whole"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=False), "whole"),
     ],
 )
 def test_auto_goes_by_the_shape_of_the_data_and_says_why(shape: Shape, expected: str, caplog: pytest.LogCaptureFixture) -> None:

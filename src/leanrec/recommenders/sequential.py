@@ -223,7 +223,7 @@ class Sequential(VectorScorer[SequentialConfig]):
         kind = self.config.loss.kind
         if kind == "auto":
             kind = choose_kind(len(trained), **self._circumstances(batches, run))
-        return Shape(num_items=len(trained), mean_length=batches.num_tokens / max(1, batches.num_examples), has_full_softmax=kind == "full-softmax")
+        return Shape(num_items=len(trained), has_full_softmax=kind == "full-softmax")
 
     def _circumstances(self, batches: TokenBatches, run: Run) -> Circumstances:
         """What a loss is chosen by, beside the number of items."""
