@@ -30,7 +30,7 @@ class Shape:
 
 
 def _rivals(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - of the same kind as the others
-    return GrowthConfig(at=(0.2,), num_negatives=(_few(num_items), ALL))
+    return GrowthConfig(at=(0.1,), num_negatives=(_few(num_items), ALL))
 
 
 def _length(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - as above
@@ -38,7 +38,8 @@ def _length(num_items: int, max_length: int) -> GrowthConfig:  # noqa: ARG001 - 
 
 
 def _rivals_length(num_items: int, max_length: int) -> GrowthConfig:
-    return GrowthConfig(at=(0.2, 0.5), num_negatives=(_few(num_items), ALL, ALL), max_length=_lengths(max_length))
+    quarter, half, whole = _lengths(max_length)
+    return GrowthConfig(at=(0.1, 0.2, 0.5), num_negatives=(_few(num_items), ALL, ALL, ALL), max_length=(quarter, quarter, half, whole))
 
 
 def _few(num_items: int) -> int:
