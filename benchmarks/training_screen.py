@@ -34,9 +34,7 @@ def rivals(until: float, few: int = 256, **others: Any) -> Settings:  # Any: as 
 
 def screened(fixed: Settings) -> Mapping[str, Settings]:
     """What was tried, by name."""
-    encoder, tokens = fixed["encoder"], fixed["training"]["tokens"]
-    width, layers = encoder["width"], encoder["num_layers"]
-    half = (width // 2, width)
+    width, layers = fixed["encoder"]["width"], fixed["encoder"]["num_layers"]
     tried = {
         "fixed": {},
         "256 rivals until .6": rivals(0.6),
@@ -45,26 +43,22 @@ def screened(fixed: Settings) -> Mapping[str, Settings]:
         "256 rivals until .3, weights averaged": {**rivals(0.3), **AVERAGED},
         "fixed, weights averaged": AVERAGED,
         "256 rivals until .2, weights averaged": {**rivals(0.2), **AVERAGED},
+        "256 rivals until .1, weights averaged": {**rivals(0.1), **AVERAGED},
         "256 rivals until .2, one layer until .4, weights averaged": {
             **growth(0.2, 0.4, num_negatives=(256, "all", "all"), num_layers=(1, 1, layers)),
             **AVERAGED,
         },
-        "256 rivals and half the width until .2, weights averaged": {**rivals(0.2, width=half), **AVERAGED},
+        "256 rivals and half the width until .2, weights averaged": {**rivals(0.2, width=(width // 2, width)), **AVERAGED},
         "random subset, weights averaged": {"curriculum": {"by": "random"}, **AVERAGED},
         "one layer, weights averaged": {"encoder": {"num_layers": 1}, **AVERAGED},
-        "half the width until .4": growth(0.4, width=half),
-        "one layer until .4": growth(0.4, num_layers=(1, layers)),
-        "lengths": growth(0.3, 0.6, max_length=(12, 25, 50)),
-        "short histories first": {"curriculum": {"by": "length"}},
-        "self-paced": {"curriculum": {"by": "loss"}},
-        "half of the dimensions until .4": growth(0.4, dimensions=half),
-        "half the batch until .3": growth(0.3, tokens=(tokens // 2, tokens)),
-        "rivals that become harder": growth(0.15, 0.3, num_negatives=(256, 256, "all"), popularity_power=(0.0, 0.5, 0.5)),
+        "short histories first, weights averaged": {"curriculum": {"by": "length"}, **AVERAGED},
+        "self-paced, weights averaged": {"curriculum": {"by": "loss"}, **AVERAGED},
+        "short histories at first, weights averaged": {**growth(0.2, 0.5, max_length=(12, 25, 50)), **AVERAGED},
     }
     return {name: merged(fixed, change) for name, change in tried.items()}
 
 
-def rows() -> list[BenchmarkRow]:
+def screened_rows() -> list[BenchmarkRow]:
     """Best validation and what all epochs cost."""
     made = []
     for name, config in screened(found("amazon-fixed")).items():

@@ -216,6 +216,7 @@ def schedules() -> str:
     for dataset, case in dict.fromkeys((str(row["dataset"]), str(row["case"])) for row in rows):
         of = {str(row["metric"]): row for row in rows if (row["dataset"], row["case"]) == (dataset, case)}
         ratio, gain = of.get("cpu_ratio_to_fixed"), of.get("ndcg@10 less that of the fixed recipe")
+        early = of.get("ndcg@10 at half of the fixed recipe's CPU-seconds, less its own there")
         quality = of["ndcg@10"]
         table.append(
             (
@@ -224,6 +225,7 @@ def schedules() -> str:
                 "1" if case == "fixed" else bounded(ratio),
                 interval(quality),
                 "" if gain is None else signed_interval(gain),
+                "" if early is None else signed_interval(early),
                 str(quality["seeds"]),
                 cost(quality["cpu_seconds"], digits=0),
             )

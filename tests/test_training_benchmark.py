@@ -28,6 +28,13 @@ def test_the_ratio_is_read_where_the_mean_curve_first_stands_at_the_fixed_ones_b
     assert benchmark.ratio_of([curve([5], [0.29])], fixed) == math.inf
 
 
+def test_what_is_gained_early_is_read_half_way_to_the_fixed_ones_best(benchmark: ModuleType) -> None:
+    fixed = [curve([10, 20, 30], [0.1, 0.4, 0.3])]  # best at 20 s: half-way it has 0.1
+    quick = [curve([5, 15], [0.2, 0.4])]  # at 10 s: 0.3
+    assert benchmark.early_gain(quick, fixed) == pytest.approx(0.2)
+    assert benchmark.early_gain(fixed, fixed) == 0.0
+
+
 def test_a_ratio_that_some_seeds_never_reach_has_no_upper_bound(benchmark: ModuleType) -> None:
     fixed = [curve([10, 20], [0.1, 0.3]), curve([10, 20], [0.1, 0.3])]
     uneven = [curve([5, 10], [0.2, 0.5]), curve([5, 10], [0.1, 0.2])]

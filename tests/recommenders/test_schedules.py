@@ -13,7 +13,7 @@ from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.truth import WorldConfig
 from leanrec.data.world import World
 from leanrec.errors import ConfigError
-from leanrec.recommenders import schedules
+from leanrec.recommenders import sequential
 from leanrec.recommenders.building import build
 from leanrec.recommenders.schedules import MANY_ITEMS, SCHEDULES, Shape, growth_of, schedule_for
 from leanrec.training.run import Run
@@ -29,17 +29,17 @@ def fitted(split: Split, name: str = "sequential", **settings: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("shape", "expected"),
+    ("shape", "reason"),
     [
-        (Shape(num_items=MANY_ITEMS, has_full_softmax=True), "rivals"),
-        (Shape(num_items=MANY_ITEMS - 1, has_full_softmax=True), "whole"),
-        (Shape(num_items=MANY_ITEMS, has_full_softmax=False), "whole"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=True), "'rivals' is ahead of it half-way"),
+        (Shape(num_items=MANY_ITEMS - 1, has_full_softmax=True), "nothing that changes on the way"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=False), "nothing that changes on the way"),
     ],
 )
-def test_auto_goes_by_the_shape_of_the_data_and_says_why(shape: Shape, expected: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_goes_by_the_shape_of_the_data_and_says_why(shape: Shape, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert schedule_for(shape) == expected
-    assert f"schedule '{expected}': " in caplog.text
+        assert schedule_for(shape) == "whole"
+    assert "schedule 'whole': " in caplog.text and reason in caplog.text
 
 
 def test_every_name_ends_with_the_whole_recipe() -> None:
@@ -59,12 +59,12 @@ def test_a_schedule_by_name_is_the_growth_that_it_stands_for(split: Split) -> No
     assert not np.array_equal(named._item_vectors, fitted(split, schedule="whole")._item_vectors)
 
 
-def test_auto_on_few_items_is_the_whole_from_the_beginning(split: Split) -> None:
+def test_auto_is_the_whole_from_the_beginning(split: Split) -> None:
     assert np.array_equal(fitted(split)._item_vectors, fitted(split, schedule="whole")._item_vectors)
 
 
 def test_what_auto_came_to_is_saved_and_settled(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "MANY_ITEMS", 10)
+    monkeypatch.setattr(sequential, "schedule_for", lambda _: "rivals")
     made = fitted(split)
     made.save(tmp_path / "model")
     assert Artifact.open(tmp_path / "model").manifest.config["schedule"] == "rivals"
