@@ -51,9 +51,6 @@ def screened(fixed: Settings) -> Mapping[str, Settings]:
         "256 rivals and half the width until .2, weights averaged": {**rivals(0.2, width=(width // 2, width)), **AVERAGED},
         "random subset, weights averaged": {"curriculum": {"by": "random"}, **AVERAGED},
         "one layer, weights averaged": {"encoder": {"num_layers": 1}, **AVERAGED},
-        "short histories first, weights averaged": {"curriculum": {"by": "length"}, **AVERAGED},
-        "self-paced, weights averaged": {"curriculum": {"by": "loss"}, **AVERAGED},
-        "short histories at first, weights averaged": {**growth(0.2, 0.5, max_length=(12, 25, 50)), **AVERAGED},
     }
     return {name: merged(fixed, change) for name, change in tried.items()}
 
