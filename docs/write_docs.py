@@ -236,6 +236,7 @@ def schedules() -> str:
         "CPU to the fixed recipe's best, over its own",
         "validation NDCG@10",
         "against the fixed recipe",
+        "half-way",
         "seeds",
         "CPU-s in all",
     )
