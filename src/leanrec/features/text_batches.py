@@ -1,6 +1,7 @@
 """Batches of texts for language models: words hidden at random, or blocks filled with one text after the other."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ class Masking:
         return ids, is_target
 
 
-class _TextExamples:
+class _TextExamples(ABC):
     """Parent of the batches of texts: which of the texts they are of, and where each token stands among those of all."""
 
     def __init__(self, texts: Tokens) -> None:
@@ -129,9 +130,9 @@ class _TextExamples:
         means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
         return means[self._rows]
 
+    @abstractmethod
     def _cut(self) -> None:
         """Decide what the batches of these texts are cut from."""
-        raise NotImplementedError
 
 
 class MaskedBatches(_TextExamples):

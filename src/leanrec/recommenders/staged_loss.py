@@ -68,7 +68,11 @@ def require_loss_ends(growth: GrowthConfig, config: LossConfig, precision: str) 
     if growth.popularity_power:
         if config.kind != "sampled-softmax" and not growth.num_negatives[:-1]:
             raise ValueError("growth.popularity_power is heeded by the sampled softmax alone: set loss.kind, or growth.num_negatives")
+        if config.kind not in ("auto", "full-softmax", "sampled-softmax"):
+            raise ValueError(f"growth.popularity_power is heeded by the sampled softmax alone, and the loss is {config.kind!r}: leave it out")
         if config.kind == "sampled-softmax" and growth.popularity_power[-1] != config.popularity_power:
             raise ValueError(f"the last stage of growth.popularity_power is not that of the loss, {config.popularity_power:g}: make them equal")
+    if growth.precision and config.kind not in ("auto", "full-softmax"):
+        raise ValueError(f"growth.precision is heeded by the softmax over all items, and the loss is {config.kind!r}: leave it out")
     if growth.precision and precision not in ("auto", growth.precision[-1]):
         raise ValueError(f"the last stage of growth.precision is {growth.precision[-1]!r}, and training.precision is {precision!r}: make them equal")
