@@ -126,7 +126,11 @@ def test_interrupted_in_any_stage_it_ends_with_the_same_vectors(split: Split, tm
             {"growth": {"at": [0.5], "num_negatives": [4, 8], "popularity_power": [0.1, 0.2]}, "loss": {"kind": "gbce", "num_negatives": 8}},
             "heeded by the sampled softmax alone, and the loss is 'gbce'",
         ),
-        ("sequential", {"growth": {"at": [0.5], "precision": ["bfloat16", "float32"]}, "loss": {"kind": "bce"}}, "and the loss is 'bce': leave it out"),
+        (
+            "sequential",
+            {"growth": {"at": [0.5], "precision": ["bfloat16", "float32"]}, "loss": {"kind": "bce"}},
+            "and the loss is 'bce': leave it out",
+        ),
         ("sequential", {"growth": {"at": [0.5], "precision": ["float32", "bfloat16"]}}, "does not grow"),
         ("sequential", {"growth": {"at": [0.5], "dimensions": [4, 6]}}, "growth.dimensions is 6, and the recipe has 8"),
         ("two-tower", {"growth": {"at": [0.5], "dimensions": [4, 8]}}, "growth.dimensions is heeded by 'sequential' and 'distilled'"),
