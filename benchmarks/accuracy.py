@@ -7,8 +7,6 @@ What is kept does not know when code changes: delete the folder to measure again
 import argparse
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from anchors import anchor_rows
-from baselines import ONE_THREAD, calibration_rows
+from baselines import calibration_rows
 from datasets import RESULTS, ROOT, read_dataset, require_datasets
 from leanrec.data.query import Query
 from leanrec.data.split import Split, split_leave_one_out
@@ -30,6 +28,7 @@ from leanrec.metrics.uncertainty import bootstrap_means
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.protocol import CatalogueScores, FloatArray, Recommender
 from leanrec.training.run import Run
+from processes import run_alone
 from rows import BenchmarkRow, write_rows
 
 CACHE = ROOT / ".cache" / "accuracy"
@@ -98,8 +97,7 @@ def main() -> None:
     for number, case in enumerate(cases()):
         for seed in range(case.num_seeds):
             if not case.path(seed).is_file() and (arguments.only or "") in f"{case.dataset} {case.name}":
-                command = [sys.executable, __file__, "--one", str(number), str(seed)]
-                subprocess.run(command, check=True, env={**os.environ, **ONE_THREAD})
+                run_alone(__file__, "--one", number, seed)
     if arguments.only is None:
         rows = [row for case in cases() for row in rows_of(case)]
         write_rows("accuracy", [*calibration_rows(), *rows, *anchor_rows()], RESULTS)

@@ -7,8 +7,6 @@ interrupted benchmark goes on. Test users are never asked.
 
 import argparse
 import itertools
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from baselines import ONE_THREAD, calibration_rows
+from baselines import calibration_rows
 from datasets import RESULTS, require_datasets
 from leanrec.config import Settings
 from leanrec.metrics.uncertainty import bootstrap_means
 from leanrec.training.search_space import merged
+from processes import run_alone
 from rows import BenchmarkRow, write_rows
 from training_curves import METRIC, FloatArray, Outcome, measure, place_of, read_outcome
 from training_plots import draw_curves
@@ -91,7 +90,7 @@ def main() -> None:
     for number, case in enumerate(cases()):
         for seed in case.seeds:
             if not place_of(case.dataset, case.config, seed).is_file() and (arguments.only or "") in f"{case.dataset} {case.name}":
-                subprocess.run([sys.executable, __file__, "--one", str(number), str(seed)], check=True, env={**os.environ, **ONE_THREAD})
+                run_alone(__file__, "--one", number, seed)
     if arguments.only is None:
         write_rows("training", [*calibration_rows(), *(row for dataset in SEEDS for row in rows_of(dataset)), *screened_rows()], RESULTS)
 

@@ -4,16 +4,14 @@ What is learned here decides which schedules the benchmark runs with every seed;
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from baselines import ONE_THREAD
 from datasets import require_datasets
 from leanrec.config import Settings
 from leanrec.training.search_space import merged
+from processes import run_alone
 from rows import BenchmarkRow
 from training_curves import METRIC, measure, place_of, read_outcome
 from training_searches import found
@@ -91,7 +89,7 @@ def main() -> None:
         return
     for name, config in tried.items():
         if not place_of(DATASET, config, SEED).is_file():
-            subprocess.run([sys.executable, __file__, "--one", name], check=True, env={**os.environ, **ONE_THREAD})
+            run_alone(__file__, "--one", name)
 
 
 if __name__ == "__main__":

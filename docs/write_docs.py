@@ -210,7 +210,7 @@ def distillation() -> str:
 
 
 def schedules() -> str:
-    """Every case of the training benchmark beside the fixed recipe of its data; then what was tried with one seed."""
+    """Every case of the training benchmark beside the fixed recipe of its data."""
     rows = [row for row in rows_of("training") if not str(row["case"]).startswith(("calibration", "screened"))]
     table = []
     for dataset, case in dict.fromkeys((str(row["dataset"]), str(row["case"])) for row in rows):

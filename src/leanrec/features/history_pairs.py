@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -12,6 +10,7 @@ from leanrec.data.tokens import TokenBatch, token_batches
 from leanrec.errors import ConfigError, DataError
 from leanrec.features.augment_text import TextDropout
 from leanrec.features.histories import FloatArray, Histories, Rows
+from leanrec.features.whole_examples import WholeExamples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +40,7 @@ class PairBatch:
         return sum(int(batch.ids.size) for batch in self.texts)
 
 
-class HistoryPairs:
+class HistoryPairs(WholeExamples):
     """One pair for each user and epoch, at a moment drawn anew: the newest `history_items` before it, and the item chosen then.
 
     With one history item these are pairs of items that somebody chose one after the other.
@@ -102,16 +101,6 @@ class HistoryPairs:
             "text_dropout": self._dropout.share if self._dropout is not None else 0.0,
         }
 
-    @property
-    def num_examples(self) -> int:
-        """S, users: each gives a pair an epoch."""
-        return len(self._histories)
-
-    @property
-    def num_places(self) -> int:
-        """As many: what is heard of a user's newest pair stands for the user."""
-        return len(self._histories)
-
     def by_length(self) -> FloatArray:
         """(S,) tokens of a user's pair, the mean over the moments that it may be drawn at."""
         sizes = np.array([len(text) for text in self._tokens])
@@ -120,17 +109,6 @@ class HistoryPairs:
     def by_popularity(self) -> FloatArray:
         """(S,) how rarely what a user chose next is chosen: the mean of -log of its share."""
         return np.array([-self._log_chances[history[1:]].mean() for history in self._histories], np.float32)
-
-    def taking(self, examples: Rows) -> Self:
-        """The pairs of these users alone; log-Q is of what stands among them."""
-        taken = copy(self)
-        taken._histories, taken._places = [self._histories[example] for example in examples.tolist()], self._places[examples]
-        taken._log_chances = taken._found_log_chances()
-        return taken
-
-    def example_losses(self, target_losses: FloatArray) -> FloatArray:
-        """(S,) of each user, from what the newest pair of every user lost."""
-        return target_losses[self._places]
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PairBatch]:
         """The batches of an epoch, the first `start` left out."""
@@ -170,6 +148,11 @@ class HistoryPairs:
         if self._dropout is not None:
             texts = [self._dropout.tokens(text, row=row, epoch=epoch) for row, text in zip(items.tolist(), texts, strict=True)]
         return token_batches(texts, max_batch_tokens=self._max_batch_tokens, pad_id=self._pad_id)
+
+    def _keep(self, examples: Rows) -> None:
+        """The histories of these users; log-Q is of what stands among them."""
+        self._histories = [self._histories[example] for example in examples.tolist()]
+        self._log_chances = self._found_log_chances()
 
     def _found_log_chances(self) -> FloatArray:
         """(N,) log of each item's share of the histories."""

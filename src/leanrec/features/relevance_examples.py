@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -12,6 +11,7 @@ from leanrec.data.pair_tokens import PairTokenizer, PairTokens
 from leanrec.data.tokens import Ids, TokenBatch, token_batches
 from leanrec.errors import ConfigError, DataError
 from leanrec.features.histories import FloatArray, Rows
+from leanrec.features.whole_examples import WholeExamples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ class RelevanceBatch:
         return sum(int(batch.ids.size) for batch, _ in self.texts)
 
 
-class RelevanceBatches:
+class RelevanceBatches(WholeExamples):
     """Questions with all their pairs, in another order each epoch; a batch holds at least `pairs` pairs, but the last."""
 
     def __init__(
@@ -129,16 +129,6 @@ class RelevanceBatches:
         """What besides the examples decides the batches."""
         return {"pairs": self.pairs, "seed": self.seed, "max_tokens": self._max_tokens, "max_batch_tokens": self._max_batch_tokens}
 
-    @property
-    def num_examples(self) -> int:
-        """S, questions of which something can be read."""
-        return len(self._groups)
-
-    @property
-    def num_places(self) -> int:
-        """As many: a question is heard of as a whole."""
-        return len(self._groups)
-
     def by_length(self) -> FloatArray:
         """(S,) tokens of a question's pairs, their mean."""
         sizes = np.array([len(ids) for ids in self._read.ids])
@@ -152,21 +142,15 @@ class RelevanceBatches:
         chosen = [rarity[group[is_chosen[group]]] for group in self._groups]
         return np.array([one.mean() if len(one) else np.nan for one in chosen], np.float32)
 
-    def taking(self, examples: Rows) -> Self:
-        """Batches of these questions alone."""
-        taken = copy(self)
-        taken._groups, taken._places = [self._groups[example] for example in examples.tolist()], self._places[examples]
-        return taken
-
-    def example_losses(self, target_losses: FloatArray) -> FloatArray:
-        """(S,) of each question, from what every question lost."""
-        return target_losses[self._places]
-
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[RelevanceBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self._groups))
         for position, part in enumerate(np.array_split(order, len(self))[start:], start=start + 1):
             yield self._batch(part, epoch=epoch, position=position)
+
+    def _keep(self, examples: Rows) -> None:
+        """The rows of these questions."""
+        self._groups = [self._groups[example] for example in examples.tolist()]
 
     def _batch(self, part: Rows, *, epoch: int, position: int) -> RelevanceBatch:
         rows = np.concatenate([self._groups[number] for number in part])

@@ -92,25 +92,29 @@ class NextItemTask:
         """The mean loss over the places of a batch, a scalar."""
         if self.module.items.is_sparse:
             return self._loss_of_few(batch)
-        next_item, dimensions = self._loss.now, self._dimensions
+        next_item = self._loss.now
         if isinstance(next_item, HearsBatches):
             next_item.hear(batch)
         vectors = self.module.item_vectors()  # (N, D)
         beside = self._beside.loss(self.module, vectors, batch, next_item) if self._beside is not None else None
         hidden = self.module(torch.from_numpy(batch.item_rows).to(self._device), vectors, batch.groups)  # (T, D)
-        compared = (hidden, vectors) if dimensions is None else (hidden[:, :dimensions], vectors[:, :dimensions])
-        loss: Tensor = next_item(*compared, torch.from_numpy(batch.targets).to(self._device))
+        loss: Tensor = next_item(*self._compared(hidden, vectors), torch.from_numpy(batch.targets).to(self._device))
         return loss if beside is None else loss + beside
 
     def _loss_of_few(self, batch: Batch) -> Tensor:
         """The same, where vectors are made of those items alone that the batch and its negatives name."""
-        next_item, dimensions = self._loss.now, self._dimensions
+        next_item = self._loss.now
         assert isinstance(next_item, LooksAtFew)  # noqa: S101 - the config refuses other losses
         item_rows, targets = (torch.from_numpy(rows).to(self._device) for rows in (batch.item_rows, batch.targets))
         few = FewItems.of(item_rows, targets=targets, negatives=next_item.negatives_for(targets, num_items=self._num_items))
         vectors = self.module.item_vectors(few.rows)  # (U, D)
         hidden = self.module(few.read, vectors, batch.groups)  # (T, D)
-        return next_item.of_few(few, *((hidden, vectors) if dimensions is None else (hidden[:, :dimensions], vectors[:, :dimensions])))
+        return next_item.of_few(few, *self._compared(hidden, vectors))
+
+    def _compared(self, hidden: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, D), (N, D) -> the first numbers of each, as many as the loss compares in this stage."""
+        first = self._dimensions
+        return (hidden, vectors) if first is None else (hidden[:, :first], vectors[:, :first])
 
     def validate(self) -> float:
         """The metric's mean over the validation users."""

@@ -3,10 +3,8 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from leanrec.config import Config
 from leanrec.data.tokens import FloatArray, Ids, TokenBatch, token_batches
 from leanrec.errors import DataError
+from leanrec.features.whole_examples import WholeExamples
 from leanrec.models.adapters import AdapterConfig
 from leanrec.models.causal_scorer import CausalScorer
 from leanrec.training.language_pacing import ChoiceCurriculum, paced
@@ -62,7 +61,7 @@ class PromptBatch:
         return sum(int(batch.ids.size) for batch, _ in self.texts)
 
 
-class PromptBatches:
+class PromptBatches(WholeExamples):
     """Histories and what was chosen next, in another order each epoch."""
 
     def __init__(self, scorer: CausalScorer, histories: Sequence[str], chosen: Sequence[str], *, config: CausalTuningConfig, seed: int) -> None:
@@ -94,16 +93,6 @@ class PromptBatches:
         """What besides the data decides the batches."""
         return {"pairs": self._config.pairs, "max_batch_tokens": self._config.max_batch_tokens, "seed": self._seed}
 
-    @property
-    def num_examples(self) -> int:
-        """S, prompts."""
-        return len(self._tokens)
-
-    @property
-    def num_places(self) -> int:
-        """As many: a prompt is heard of as a whole."""
-        return len(self._tokens)
-
     def by_length(self) -> FloatArray:
         """(S,) tokens of each prompt with what was chosen."""
         return np.array([len(tokens) for tokens in self._tokens], np.float32)
@@ -114,16 +103,9 @@ class PromptBatches:
         counts = Counter(chosen)
         return -np.log(np.array([counts[line] for line in chosen], np.float32))
 
-    def taking(self, examples: Ids) -> Self:
-        """Batches of these prompts alone."""
-        taken = copy(self)
-        taken._tokens = [self._tokens[example] for example in examples.tolist()]
-        taken._starts, taken._places = self._starts[examples], self._places[examples]
-        return taken
-
-    def example_losses(self, target_losses: FloatArray) -> FloatArray:
-        """(S,) of each prompt, from what every prompt lost."""
-        return target_losses[self._places]
+    def _keep(self, examples: Ids) -> None:
+        """The tokens of these prompts."""
+        self._tokens, self._starts = [self._tokens[example] for example in examples.tolist()], self._starts[examples]
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[PromptBatch]:
         """The batches of an epoch in their order, the first `start` left out."""
