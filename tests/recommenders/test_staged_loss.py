@@ -84,6 +84,13 @@ def test_products_have_more_digits_in_the_end() -> None:
     assert digits == ["bfloat16", "float32"]
 
 
+def test_a_later_stage_that_the_data_cannot_have_is_refused_before_anything_begins(split: Split, tmp_path: Path) -> None:
+    growth = {"at": [0.9], "num_negatives": [4, 500]}
+    with pytest.raises(ConfigError, match="num_negatives = 500, but only"):
+        fitted(split, run=Run(folder=tmp_path), growth=growth, loss={"kind": "sampled-softmax", "num_negatives": 500})
+    assert not list(tmp_path.rglob("journal.jsonl"))
+
+
 @pytest.mark.parametrize("name", ["sequential", "two-tower"])
 def test_a_training_over_all_stages_learns_otherwise_than_one_without(split: Split, name: str) -> None:
     whole, grown = fitted(split, name), fitted(split, name, growth=RIVALS)

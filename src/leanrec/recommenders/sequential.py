@@ -34,13 +34,13 @@ try:
     import torch
 
     from leanrec.models.item_embedding import ItemEmbeddingConfig
-    from leanrec.models.losses import Circumstances, Loss, LossConfig, build_loss, choose_kind
+    from leanrec.models.losses import Loss, LossConfig, build_loss, choose_kind
     from leanrec.models.next_item import NextItemNetwork
     from leanrec.models.onnx_graph import write_encoder_graph
     from leanrec.models.sequence_encoder import SequenceEncoder, SequenceEncoderConfig, require_widening
     from leanrec.recommenders.next_item_task import NextItemTask, Validation, encode_last
     from leanrec.recommenders.self_supervision import AuxiliaryConfig, SelfSupervision
-    from leanrec.recommenders.staged_loss import LossFor, StagedLoss, require_loss_ends
+    from leanrec.recommenders.staged_loss import LossFor, StagedLoss, circumstances_of, require_loss_ends
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.training.loop import train as train_task
 except ModuleNotFoundError as error:
@@ -222,18 +222,8 @@ class Sequential(VectorScorer[SequentialConfig]):
     def _shape(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> Shape:
         kind = self.config.loss.kind
         if kind == "auto":
-            kind = choose_kind(len(trained), **self._circumstances(batches, run))
+            kind = choose_kind(len(trained), **circumstances_of(self.config.training, run.budget, num_tokens=batches.num_tokens))
         return Shape(num_items=len(trained), has_full_softmax=kind == "full-softmax")
-
-    def _circumstances(self, batches: TokenBatches, run: Run) -> Circumstances:
-        """What a loss is chosen by, beside the number of items."""
-        budget = run.budget
-        return {
-            "num_tokens": batches.num_tokens,
-            "max_epochs": self.config.training.max_epochs,
-            "minutes": budget.minutes,
-            "memory_bytes": int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
-        }
 
     def _build(self, trained: TrainedItems, growth: GrowthConfig | None) -> NextItemNetwork:
         config = self.config
@@ -253,16 +243,10 @@ class Sequential(VectorScorer[SequentialConfig]):
         return beside
 
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
-        circumstances = self._circumstances(batches, run)
+        circumstances = circumstances_of(self.config.training, run.budget, num_tokens=batches.num_tokens)
 
         def build(loss: LossConfig, precision: Precision) -> Loss:
-            return build_loss(
-                loss,
-                num_items=len(trained),
-                item_counts=trained.counts,
-                precision=precision,
-                **circumstances,
-            )
+            return build_loss(loss, num_items=len(trained), item_counts=trained.counts, precision=precision, **circumstances)
 
         return build
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import torch
 
-from leanrec.models.losses import Loss, LossConfig
+from leanrec.config import Budget
+from leanrec.models.losses import Circumstances, Loss, LossConfig
 from leanrec.training.growth import ALL, GrowthConfig
-from leanrec.training.training_config import Precision
+from leanrec.training.training_config import Precision, TrainingConfig
 
 LossFor = Callable[[LossConfig, Precision], Loss]
 """The loss of these settings, once it is known how its large products are made."""
@@ -20,19 +21,36 @@ class StagedLoss:
         self._stage: int | None = None
 
     def prepare(self, *, device: torch.device, precision: Precision) -> None:
-        """Where it is computed and how; the first stage begins."""
+        """Where it is computed and how; the first stage begins. Raises `ConfigError` for any stage that these data cannot have."""
         self._device, self._precision, self._stage = device, precision, None
+        for stage in range(1, self._num_stages):
+            self._made(stage)
         self.begin(0.0)
 
     def begin(self, progress: float) -> None:
         """Make the loss of the stage that is due when so much of the way is done."""
+        stage = self._growth.stage_at(progress) if self._growth is not None and self._num_stages > 1 else 0
+        if stage != self._stage:
+            self._stage, self.now = stage, self._made(stage).to(self._device)
+
+    @property
+    def _num_stages(self) -> int:
+        return 1 + len(self._growth.at) if self._growth is not None and self._growth.changes_the_loss else 1
+
+    def _made(self, stage: int) -> Loss:
         growth = self._growth
-        stage = growth.stage_at(progress) if growth is not None and growth.changes_the_loss else 0
-        if stage == self._stage:
-            return
-        self._stage = stage
         precision = growth.precision[stage] if growth is not None and growth.precision else self._precision
-        self.now = self._loss_for(loss_of_stage(self._config, growth, stage), precision).to(self._device)
+        return self._loss_for(loss_of_stage(self._config, growth, stage), precision)
+
+
+def circumstances_of(training: TrainingConfig, budget: Budget, *, num_tokens: int) -> Circumstances:
+    """What a loss is chosen by, beside the number of items: `num_tokens` of an epoch, and what may be spent."""
+    return {
+        "num_tokens": num_tokens,
+        "max_epochs": training.max_epochs,
+        "minutes": budget.minutes,
+        "memory_bytes": int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
+    }
 
 
 def loss_of_stage(config: LossConfig, growth: GrowthConfig | None, stage: int) -> LossConfig:

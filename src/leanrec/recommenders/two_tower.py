@@ -43,7 +43,7 @@ try:
     from leanrec.models.two_tower import TwoTowerNetwork
     from leanrec.recommenders.next_item_task import BLOCK_QUERIES
     from leanrec.recommenders.sequential import SequentialConfig, training_figures
-    from leanrec.recommenders.staged_loss import LossFor, StagedLoss
+    from leanrec.recommenders.staged_loss import LossFor, StagedLoss, circumstances_of
     from leanrec.recommenders.trained_items import TrainedItems
     from leanrec.recommenders.two_tower_task import Questions, TwoTowerTask
     from leanrec.training.loop import train as train_task
@@ -210,19 +210,11 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
         )
 
     def _loss(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> LossFor:
-        config, budget = self.config, run.budget
+        num_tokens = round(batches.num_tokens * (1 + self.config.asked_share))
+        circumstances = circumstances_of(self.config.training, run.budget, num_tokens=num_tokens)
 
         def build(loss: LossConfig, precision: Precision) -> Loss:
-            return build_loss(
-                loss,
-                num_items=len(trained),
-                item_counts=trained.counts,
-                num_tokens=round(batches.num_tokens * (1 + config.asked_share)),
-                max_epochs=config.training.max_epochs,
-                minutes=budget.minutes,
-                memory_bytes=int(budget.memory_gb * 1e9) if budget.memory_gb is not None else None,
-                precision=precision,
-            )
+            return build_loss(loss, num_items=len(trained), item_counts=trained.counts, precision=precision, **circumstances)
 
         return build
 
