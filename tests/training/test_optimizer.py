@@ -6,9 +6,11 @@ import torch
 from torch import nn, optim
 
 from leanrec.errors import ArtifactError, ConfigError
+from leanrec.evaluation.memory import MemoryWatch
+from leanrec.training import optimizer_pieces
 from leanrec.training.memory import training_memory_bytes
 from leanrec.training.optimizer import Optimizer
-from leanrec.training.optimizer_states import LEAST_QUANTISED, fresh_states, quantise, restored, state_bytes
+from leanrec.training.optimizer_states import BLOCK, LEAST_QUANTISED, fresh_states, quantise, restored, state_bytes
 from leanrec.training.training_config import TrainingConfig
 
 THEIRS: dict[str, Callable[[Any], optim.Optimizer]] = {
@@ -174,3 +176,32 @@ def test_a_row_has_one_sum() -> None:
     moved = before - net.weight.detach()
     torch.testing.assert_close(moved, torch.tensor([[3.0, 4.0], [0.0, 0.0]]) * 0.1 / (12.5**0.5))
     assert optimizer.tensors()["0/sum_of_squares"].shape == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["adamw-8bit", "adagrad", "adagrad-rows", "sgd"])
+def test_a_weight_moved_in_pieces_goes_the_way_of_a_whole_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrainingConfig(optimizer=name, learning_rate=0.05, weight_decay=0.01)
+    whole, cut = wide(), wide()
+    cut.load_state_dict(whole.state_dict())
+    for net, size in ((whole, 1 << 30), (cut, 2 * BLOCK)):
+        monkeypatch.setattr(optimizer_pieces, "PIECE", size)
+        optimizer = Optimizer(net, config)
+        for value in (0.5, -0.2, 0.9):
+            torch.manual_seed(1)
+            step(net, optimizer, value)
+    tolerance = 0.02 if name == "adamw-8bit" else 0.0  # whose moments are rounded by other draws
+    for one, other in zip(whole.parameters(), cut.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0.0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["adamw-8bit", "adagrad", "adagrad-rows", "sgd"])
+def test_a_step_holds_little_beside_a_large_weight(name: str) -> None:
+    net = nn.Embedding(200_000, 64)
+    optimizer = Optimizer(net, TrainingConfig(optimizer=name, weight_decay=0.01))
+    net.weight.grad = torch.ones_like(net.weight)
+    optimizer.step()
+    with MemoryWatch() as watch:
+        optimizer.step()
+    if watch.peak.method != "high-water mark":
+        pytest.skip("the system does not say what was held at most")
+    assert watch.peak.added_bytes < net.weight.nbytes

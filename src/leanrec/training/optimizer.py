@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from leanrec.errors import ArtifactError, ConfigError
 from leanrec.models.widening import Widening
+from leanrec.training.optimizer_pieces import Piece, pieces, rows
 from leanrec.training.optimizer_states import POWERS, fresh_states, is_quantised, quantise, restored, widen_states
 from leanrec.training.sparse_gradients import move_rows
 from leanrec.training.training_config import TrainingConfig
@@ -134,14 +135,17 @@ class Optimizer:
         match self.config.optimizer:
             case "adamw":
                 moments = [[slot.states[name] for slot in slots] for name in POWERS]
-                self._adamw(weights, gradients, moments, [slot.steps for slot in slots], weight_decay, learning_rate)
+                steps = [slot.steps for slot in slots]
+                torch._foreach_add_(steps, 1.0)
+                self._adamw(weights, gradients, moments, steps, weight_decay, learning_rate)
             case "adamw-8bit":
                 for slot, gradient in zip(slots, gradients, strict=True):  # one at a time: never are all moments in float32
                     self._adamw_of(slot, gradient, weight_decay, learning_rate)
-            case "adagrad" | "adagrad-rows":
-                self._adagrad(weights, gradients, [slot.states["sum_of_squares"] for slot in slots], weight_decay, learning_rate)
-            case "sgd":
-                self._sgd(weights, gradients, [slot.states["momentum"] for slot in slots if slot.states], weight_decay, learning_rate)
+            case "adagrad" | "adagrad-rows" | "sgd":
+                move = self._sgd if self.config.optimizer == "sgd" else self._adagrad
+                for slot, gradient in zip(slots, gradients, strict=True):
+                    for piece in rows(slot.parameter, gradient, slot.states):
+                        move(piece, weight_decay, learning_rate)
 
     def _move_rows(self, slot: _Slot, gradient: Tensor, rate: float) -> None:
         """A step of the rows that a sparse gradient holds."""
@@ -152,17 +156,19 @@ class Optimizer:
 
     def _adamw_of(self, slot: _Slot, gradient: Tensor, weight_decay: float, rate: float) -> None:
         """A step of one weight, its moments brought back from eight bits for as long as it takes."""
-        quantised = is_quantised(slot.states)
-        moments = {name: restored(slot.states, name) if quantised else slot.states[name] for name in POWERS}
-        self._adamw([slot.parameter], [gradient], [[moment] for moment in moments.values()], [slot.steps], weight_decay, rate)
-        if quantised:
+        torch._foreach_add_([slot.steps], 1.0)
+        if not is_quantised(slot.states):
+            self._adamw([slot.parameter], [gradient], [[slot.states[name]] for name in POWERS], [slot.steps], weight_decay, rate)
+            return
+        for piece in pieces(slot.parameter.detach(), gradient, slot.states):
+            moments = {name: restored(piece.states, name) for name in POWERS}
+            self._adamw([piece.weight], [piece.gradient], [[moment] for moment in moments.values()], [slot.steps], weight_decay, rate)
             for name, moment in moments.items():
-                quantise(slot.states, name, moment)
+                quantise(piece.states, name, moment)
 
     def _adamw(
         self, weights: list[Tensor], gradients: list[Tensor], states: list[list[Tensor]], steps: list[Tensor], weight_decay: float, rate: float
     ) -> None:
-        torch._foreach_add_(steps, 1.0)
         beta1, beta2 = self.config.betas
         torch._fused_adamw_(
             weights,
@@ -180,26 +186,21 @@ class Optimizer:
             maximize=False,
         )
 
-    def _adagrad(self, weights: list[Tensor], gradients: list[Tensor], sums: list[Tensor], weight_decay: float, rate: float) -> None:
+    def _adagrad(self, piece: Piece, weight_decay: float, rate: float) -> None:
+        gradient, total = piece.gradient, piece.states["sum_of_squares"]
         if weight_decay:
-            gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
+            gradient = gradient.add(piece.weight, alpha=weight_decay)
         if self.config.optimizer == "adagrad-rows":  # the mean over a row's columns (Naumov et al. 2019, DLRM)
-            for total, gradient in zip(sums, gradients, strict=True):
-                total += gradient.square() if gradient.ndim < 2 else gradient.square().flatten(1).mean(1).view_as(total)
+            total += gradient.square() if gradient.ndim < 2 else gradient.square().flatten(1).mean(1).view_as(total)
         else:
-            torch._foreach_addcmul_(sums, gradients, gradients)
-        roots = torch._foreach_add(torch._foreach_sqrt(sums), EPSILON)
-        for weight, gradient, root in zip(weights, gradients, roots, strict=True):
-            weight.addcdiv_(gradient, root, value=-rate)
+            total.addcmul_(gradient, gradient)
+        piece.weight.addcdiv_(gradient, total.sqrt().add_(EPSILON), value=-rate)
 
-    def _sgd(self, weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor], weight_decay: float, rate: float) -> None:
-        if weight_decay:
-            gradients = list(torch._foreach_add(gradients, weights, alpha=weight_decay))
-        if momenta:
-            torch._foreach_mul_(momenta, self.config.momentum)
-            torch._foreach_add_(momenta, gradients)
-            gradients = momenta
-        torch._foreach_add_(weights, gradients, alpha=-rate)
+    def _sgd(self, piece: Piece, weight_decay: float, rate: float) -> None:
+        gradient = piece.gradient.add(piece.weight, alpha=weight_decay) if weight_decay else piece.gradient
+        if piece.states:
+            gradient = piece.states["momentum"].mul_(self.config.momentum).add_(gradient)
+        piece.weight.add_(gradient, alpha=-rate)
 
 
 def _slot(name: str, parameter: nn.Parameter, config: TrainingConfig) -> _Slot:
