@@ -136,7 +136,7 @@ def test_inspect_writes_a_report(shop: Path, runs: Run) -> None:
     assert json.loads(runs("inspect", shop / "orders.csv", "--to", shop / "inspection.html", "--json"))["num_users"] == 80
 
 
-@pytest.mark.parametrize("what", ["recommenders", "sources", "sets"])
+@pytest.mark.parametrize("what", ["recommenders", "sources", "sets", "devices"])
 def test_list_names_what_there_is(what: str, runs: Run) -> None:
     entries = json.loads(runs("list", what, "--json"))
     assert all(entry["name"] and entry["what"] for entry in entries)
