@@ -2,7 +2,8 @@
 
 The fixed recipes are those that `training_searches.py` found. Schedules were tried on Beauty with one seed; those named here, and the
 controls, are run with every seed. Each run has a process of its own on one thread and is kept under `.cache/training`, so that an
-interrupted benchmark goes on. Test users are never asked.
+interrupted benchmark goes on. Test users are never asked. With `--kept` cases without outcomes keep the rows that were published: a
+ratio stands as it is, since a case and its fixed recipe were measured on one machine.
 """
 
 import argparse
@@ -20,24 +21,32 @@ from leanrec.config import Settings
 from leanrec.metrics.uncertainty import bootstrap_means
 from leanrec.training.search_space import merged
 from processes import run_alone
-from rows import BenchmarkRow, write_rows
+from rows import BenchmarkRow, read_rows, write_rows
 from training_curves import METRIC, FloatArray, Outcome, measure, place_of, read_outcome
 from training_plots import draw_curves
-from training_screen import AVERAGED, rivals, screened_rows
+from training_screen import AVERAGED, RELATIVE_COST, rivals, screened_rows
 from training_searches import SHIPPED, found
 
 SEEDS: Mapping[str, int] = {"amazon14-beauty": 5, "amazon14-toys": 5, "ml-1m": 3}
 FIXED = "fixed"
 OTHERS: Mapping[str, tuple[Settings, str]] = {
-    "default": (SHIPPED, "what ships: all from the beginning, weights averaged"),
+    "default": (SHIPPED, "what ships: schedule auto, weights averaged"),
+    "weights averaged": ({"schedule": "whole", **AVERAGED}, "all from the beginning, weights averaged"),
     "few rivals first": ({**rivals(0.1), **AVERAGED}, "finalist: 256 rivals for a tenth of the way, weights averaged"),
     "few rivals for longer": ({**rivals(0.2), **AVERAGED}, "finalist: 256 rivals for a fifth of the way, weights averaged"),
+    "self-paced": ({"curriculum": {"by": "loss"}, **AVERAGED}, "finalist: what the network finds easy by now first, weights averaged"),
     "random subset": ({"curriculum": {"by": "random"}, **AVERAGED}, "control: a growing part of the histories, whichever; weights averaged"),
     "one layer": ({"encoder": {"num_layers": 1}, **AVERAGED}, "control: one layer, weights averaged"),
 }
 """What ships, finalists and controls, as changes of the fixed recipe."""
-LEFT_OUT: Mapping[str, tuple[str, ...]] = {"few rivals first": ("ml-1m",), "few rivals for longer": ("amazon14-toys", "ml-1m")}
-"""Where a case is not run: on MovieLens-1M the fixed recipe's loss looks at a few drawn items as it is; for longer it was no finalist on Beauty."""
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    "weights averaged": ("ml-1m",),
+    "few rivals first": ("ml-1m",),
+    "few rivals for longer": ("amazon14-toys", "ml-1m"),
+    "self-paced": ("amazon14-beauty", "amazon14-toys"),
+}
+"""Where a case is not run: on MovieLens-1M the default is all from the beginning, and the fixed recipe's loss looks at a few drawn items as it is;
+for longer it was no finalist on Beauty; on Beauty and Toys self-paced is the default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +62,11 @@ class Case:
     def seeds(self) -> range:
         """0 and on."""
         return range(SEEDS[self.dataset])
+
+    @property
+    def is_run(self) -> bool:
+        """Whether there are outcomes of all seeds."""
+        return all(place_of(self.dataset, self.config, seed).is_file() for seed in self.seeds)
 
     def outcomes(self) -> list[Outcome]:
         """Of every seed."""
@@ -81,18 +95,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", nargs=2, type=int, metavar=("CASE", "SEED"), help="run one case, by its number, and keep the outcome")
     parser.add_argument("--only", help="only cases whose data set or name holds this; no rows are written")
+    parser.add_argument("--kept", action="store_true", help="run nothing: cases without outcomes keep the rows that were published")
     arguments = parser.parse_args()
     if arguments.one is not None:
         number, seed = arguments.one
         _run(cases()[number], seed)
         return
+    if not arguments.kept:
+        _run_missing(arguments.only or "")
+    if arguments.only is None:
+        published = read_rows("training", RESULTS) if arguments.kept else []
+        measured = (row for dataset in SEEDS for row in rows_of(dataset, published))
+        write_rows("training", [*calibration_rows(), *measured, *screened_rows(published)], RESULTS)
+
+
+def _run_missing(wanted: str) -> None:
     require_datasets(list(SEEDS))
     for number, case in enumerate(cases()):
         for seed in case.seeds:
-            if not place_of(case.dataset, case.config, seed).is_file() and (arguments.only or "") in f"{case.dataset} {case.name}":
+            if not place_of(case.dataset, case.config, seed).is_file() and wanted in f"{case.dataset} {case.name}":
                 run_alone(__file__, "--one", number, seed)
-    if arguments.only is None:
-        write_rows("training", [*calibration_rows(), *(row for dataset in SEEDS for row in rows_of(dataset)), *screened_rows()], RESULTS)
 
 
 def _run(case: Case, seed: int) -> None:
@@ -101,12 +123,20 @@ def _run(case: Case, seed: int) -> None:
     print(f"{case.dataset:16} {case.name:20} seed {seed}  {figures}", file=sys.stderr, flush=True)
 
 
-def rows_of(dataset: str) -> list[BenchmarkRow]:
-    """Every case of a data set beside its fixed recipe; the plot of them all."""
-    here = [(case, case.outcomes()) for case in cases() if case.dataset == dataset]
-    fixed = here[0][1]
-    draw_curves({case.name: outcomes for case, outcomes in here}, title=dataset, path=RESULTS / f"training-{dataset}.svg")
-    return [row for case, outcomes in here for row in _case_rows(case, outcomes, fixed)]
+def rows_of(dataset: str, published: Sequence[BenchmarkRow] = ()) -> list[BenchmarkRow]:
+    """Every case of a data set beside its fixed recipe, and the plot of those with outcomes; the others' rows as they were published."""
+    wanted = [case for case in cases() if case.dataset == dataset]
+    here = {case.name: case.outcomes() for case in wanted if case.is_run or not published}
+    if FIXED in here:
+        place = f"training-{dataset}.svg" if len(here) == len(wanted) else f"training-{dataset}-{'-'.join(here).replace(' ', '-')}.svg"
+        draw_curves(here, title=dataset, path=RESULTS / place)
+    rows = []
+    for case in wanted:
+        if case.name in here and FIXED in here:
+            rows += _case_rows(case, here[case.name], here[FIXED])
+        else:
+            rows += [row for row in published if (row.dataset, row.case) == (dataset, case.name)]
+    return rows
 
 
 def _case_rows(case: Case, outcomes: Sequence[Outcome], fixed: Sequence[Outcome]) -> list[BenchmarkRow]:
@@ -116,7 +146,7 @@ def _case_rows(case: Case, outcomes: Sequence[Outcome], fixed: Sequence[Outcome]
         "split": "leave-one-out, validation",
         "protocol": "history masked",
         "seeds": len(outcomes),
-        "cpu_seconds": float(np.mean([outcome.cpu_seconds[-1] for outcome in outcomes])),
+        "cpu_seconds": float(np.mean(_costs(outcomes))),
         "peak_mb": max(outcome.peak_mb for outcome in outcomes),
     }
     best = [float(outcome.qualities.max()) for outcome in outcomes]
@@ -127,8 +157,14 @@ def _case_rows(case: Case, outcomes: Sequence[Outcome], fixed: Sequence[Outcome]
         paired = bootstrap_means(gain, rng=np.random.default_rng(0)).measure()
         rows.append(BenchmarkRow.of_measure(paired, metric=f"{METRIC} less that of the fixed recipe", note="paired by user", **common))
         rows.append(_early_row(outcomes, fixed, common))
+        rows.append(BenchmarkRow(metric=RELATIVE_COST, value=float(np.mean(_costs(outcomes)) / np.mean(_costs(fixed))), **common))
     rows += _ratio_rows(outcomes, fixed, common)
     return rows
+
+
+def _costs(outcomes: Sequence[Outcome]) -> list[float]:
+    """CPU-seconds of all epochs, of each seed."""
+    return [float(outcome.cpu_seconds[-1]) for outcome in outcomes]
 
 
 def _early_row(outcomes: Sequence[Outcome], fixed: Sequence[Outcome], common: Mapping[str, Any]) -> BenchmarkRow:

@@ -13,9 +13,9 @@ from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.truth import WorldConfig
 from leanrec.data.world import World
 from leanrec.errors import ConfigError
-from leanrec.recommenders import sequential
+from leanrec.recommenders import schedules, sequential
 from leanrec.recommenders.building import build
-from leanrec.recommenders.schedules import MANY_ITEMS, SCHEDULES, Shape, growth_of, schedule_for
+from leanrec.recommenders.schedules import MANY_ITEMS, SCHEDULES, ScheduleName, Shape, schedule_for, schedule_of
 from leanrec.training.run import Run
 
 
@@ -29,38 +29,47 @@ def fitted(split: Split, name: str = "sequential", **settings: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("shape", "reason"),
+    ("shape", "found", "reason"),
     [
-        (Shape(num_items=MANY_ITEMS, has_full_softmax=True), "'rivals' is ahead of it half-way"),
-        (Shape(num_items=MANY_ITEMS - 1, has_full_softmax=True), "nothing that changes on the way"),
-        (Shape(num_items=MANY_ITEMS, has_full_softmax=False), "nothing that changes on the way"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=True), "self-paced", "as good as all from the beginning in about half of the time"),
+        (Shape(num_items=MANY_ITEMS - 1, has_full_softmax=True), "whole", "nothing that changes on the way"),
+        (Shape(num_items=MANY_ITEMS, has_full_softmax=False), "whole", "nothing that changes on the way"),
     ],
 )
-def test_auto_goes_by_the_shape_of_the_data_and_says_why(shape: Shape, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_goes_by_the_shape_of_the_data_and_says_why(shape: Shape, found: ScheduleName, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert schedule_for(shape) == "whole"
-    assert "schedule 'whole': " in caplog.text and reason in caplog.text
+        assert schedule_for(shape) == found
+    assert f"schedule {found!r}: " in caplog.text and reason in caplog.text
 
 
 def test_every_name_ends_with_the_whole_recipe() -> None:
     for name in SCHEDULES:
         build("sequential", {**TINY, "schedule": name})
-        growth = growth_of(name, num_items=40, max_length=10)
-        assert growth is not None
-        assert growth.max_length[-1:] in ((), (10,))
-        assert growth.num_negatives[-1:] in ((), ("all",))
+        schedule = schedule_of(name, num_items=40, max_length=10)
+        assert (schedule.curriculum is None) != (schedule.growth is None)
+        if schedule.growth is not None:
+            assert schedule.growth.max_length[-1:] in ((), (10,))
+            assert schedule.growth.num_negatives[-1:] in ((), ("all",))
 
 
-def test_a_schedule_by_name_is_the_growth_that_it_stands_for(split: Split) -> None:
-    growth = growth_of("rivals-length", num_items=40, max_length=10)
-    assert growth is not None
-    named, given = fitted(split, schedule="rivals-length"), fitted(split, growth=growth.model_dump(mode="json"))
+@pytest.mark.parametrize(("name", "kind"), [("rivals-length", "growth"), ("self-paced", "curriculum")])
+def test_a_schedule_by_name_is_what_it_stands_for(split: Split, name: ScheduleName, kind: str) -> None:
+    meant = getattr(schedule_of(name, num_items=40, max_length=10), kind)
+    named, given = fitted(split, schedule=name), fitted(split, **{kind: meant.model_dump(mode="json")})
     assert np.array_equal(named._item_vectors, given._item_vectors)
     assert not np.array_equal(named._item_vectors, fitted(split, schedule="whole")._item_vectors)
 
 
-def test_auto_is_the_whole_from_the_beginning(split: Split) -> None:
+def test_auto_is_the_schedule_that_suits_the_data(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(fitted(split)._item_vectors, fitted(split, schedule="whole")._item_vectors)
+    monkeypatch.setattr(schedules, "MANY_ITEMS", 10)
+    assert np.array_equal(fitted(split)._item_vectors, fitted(split, schedule="self-paced")._item_vectors)
+
+
+def test_auto_adds_nothing_to_what_is_given(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "MANY_ITEMS", 10)
+    given = {"curriculum": {"by": "length"}}
+    assert np.array_equal(fitted(split, **given)._item_vectors, fitted(split, schedule="whole", **given)._item_vectors)
 
 
 def test_what_auto_came_to_is_saved_and_settled(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +85,10 @@ def test_what_auto_came_to_is_saved_and_settled(split: Split, tmp_path: Path, mo
     ("name", "settings", "message"),
     [
         ("sequential", {"schedule": "rivals", "growth": {"at": [0.5], "tokens": [64, 128]}}, "growth is given as well: leave one of them out"),
+        ("sequential", {"schedule": "self-paced", "curriculum": {"by": "length"}}, "is a curriculum, and curriculum is given as well"),
         ("sequential", {"schedule": "rivals", "loss": {"kind": "bce"}}, "is \"all\", and the loss is 'bce'"),
         ("sequential", {"schedule": "backwards"}, "schedule"),
-        ("two-tower", {"schedule": "auto"}, "here name one: whole, rivals"),
+        ("two-tower", {"schedule": "auto"}, "here name one: whole, self-paced, rivals"),
     ],
 )
 def test_what_cannot_be_is_said(name: str, settings: dict[str, Any], message: str) -> None:

@@ -14,6 +14,7 @@ from leanrec.features.histories import Histories
 from leanrec.features.teacher_questions import QuestionsConfig, TeacherQuestions
 from leanrec.recommenders.schedules import ScheduleName
 from leanrec.recommenders.teaching import TeacherConfig, item_vectors_of, teach
+from leanrec.training.curriculum import CurriculumConfig
 from leanrec.training.distillation_config import DistillationConfig
 from leanrec.training.growth import GrowthConfig
 from leanrec.training.run import Run
@@ -108,9 +109,15 @@ class Distilled(Sequential):
         )
         return self._lesson.batches(max_length=self.config.encoder.max_length, tokens=self.config.training.tokens, seed=run.seed)
 
-    def _difficulty(self, batches: TokenBatches, trained: TrainedItems, train: Dataset) -> FloatArray | None:  # noqa: ARG002 - of other events
+    def _difficulty(
+        self,
+        curriculum: CurriculumConfig | None,
+        batches: TokenBatches,
+        trained: TrainedItems,
+        train: Dataset,  # noqa: ARG002 - of other events
+    ) -> FloatArray | None:
         confidence = np.where(self._lesson.question_at < 0, np.float32(np.nan), self._lesson.confidence[self._lesson.question_at])
-        return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=None, confidence=confidence)
+        return difficulty_of(batches, curriculum, counts=trained.counts, train=None, confidence=confidence)
 
     def _build(self, trained: TrainedItems, growth: GrowthConfig | None) -> NextItemNetwork:
         """The network; where the teacher's vectors are learned from, the matrix that brings them to its width is trained with it."""

@@ -40,7 +40,9 @@ class HearsBatches(Protocol):
 
 
 BLOCK_QUERIES = 512
-"""Validation users whose scores are held at once."""
+"""Validation users whose scores are held at once, at most."""
+BLOCK_SCORES = 16_000_000
+"""Scores that are held at once, 64 MB: of a million items 16 users, not 2 GB."""
 
 
 class NextItemTask:
@@ -165,8 +167,9 @@ class Validation:
         vectors, encoder = self._trained.vectors(network.items, is_cosine=network.is_cosine), network.encoder
         users = encoded(self._histories[:num_users], vectors, encode=lambda items: encode_last(encoder, items), max_length=encoder.config.max_length)
         ranks: list[Rows] = []
-        for start in range(0, len(users), BLOCK_QUERIES):
-            scores = users[start : start + BLOCK_QUERIES] @ vectors.T  # (B, N)
+        block = min(BLOCK_QUERIES, max(1, BLOCK_SCORES // len(vectors)))
+        for start in range(0, len(users), block):
+            scores = users[start : start + block] @ vectors.T  # (B, N)
             ranks += [self._ranks(row, place) for place, row in enumerate(scores, start=start)]
         return float(np.nanmean(self._metric.per_user(TargetRanks.of_lists(ranks))))
 

@@ -22,7 +22,7 @@ from leanrec.metrics.accuracy import parse_metric
 from leanrec.recommenders.bundled import ENCODER_FILE, WEIGHTS_PREFIX
 from leanrec.recommenders.pacing import difficulty_of, paced
 from leanrec.recommenders.protocol import FloatArray
-from leanrec.recommenders.schedules import MANY_ITEMS, ScheduleName, Shape, growth_of, schedule_for
+from leanrec.recommenders.schedules import MANY_ITEMS, Schedule, ScheduleName, Shape, schedule_for, schedule_of
 from leanrec.recommenders.vector_scorer import VectorScorer
 from leanrec.training.curriculum import CurriculumConfig
 from leanrec.training.growth import GrowthConfig
@@ -71,9 +71,9 @@ class SequentialConfig(Config):
     auxiliary: AuxiliaryConfig | None = None
     """What is learned of the histories beside their next items; left out, nothing."""
     curriculum: CurriculumConfig | None = None
-    """Which histories are learned first; left out, all from the beginning."""
+    """Which histories are learned first; left out, what `schedule` says."""
     schedule: ScheduleName = "auto"
-    """A growth by name. `auto`: the one that was found best for data of that shape, which the log names; `whole`: none, all from the beginning."""
+    """A curriculum or a growth by name. `auto`: what was found best for data of that shape, which the log names; `whole`: all from the beginning."""
     growth: GrowthConfig | None = None
     """What training begins with less of, in stages of your own; left out, what `schedule` says."""
     recompute: bool = False
@@ -93,9 +93,11 @@ class SequentialConfig(Config):
         for name in self.unheeded:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} is heeded by 'sequential' alone; leave it out")
-        if self.growth is not None and self.schedule not in ("auto", "whole"):
-            raise ValueError(f"schedule {self.schedule!r} is a growth, and growth is given as well: leave one of them out")
-        growth, encoder = self.growth_for(num_items=MANY_ITEMS), self.encoder
+        named = schedule_of(self.schedule, num_items=MANY_ITEMS, max_length=self.encoder.max_length)
+        for kind in ("curriculum", "growth"):
+            if getattr(self, kind) is not None and getattr(named, kind) is not None:
+                raise ValueError(f"schedule {self.schedule!r} is a {kind}, and {kind} is given as well: leave one of them out")
+        growth, encoder = self.schedule_for(num_items=MANY_ITEMS).growth, self.encoder
         if growth is not None:
             ends = {"max_length": encoder.max_length, "tokens": self.training.tokens, "num_layers": encoder.num_layers, "dimensions": encoder.width}
             growth.require_ends(**ends, width=encoder.width)
@@ -104,9 +106,10 @@ class SequentialConfig(Config):
             require_loss_ends(growth, self.loss, self.training.precision)
         return self
 
-    def growth_for(self, *, num_items: int) -> GrowthConfig | None:
-        """The stages that are given, or those of the schedule that is named; nothing for `auto`, which has to see the data."""
-        return self.growth or growth_of(self.schedule, num_items=num_items, max_length=self.encoder.max_length)
+    def schedule_for(self, *, num_items: int) -> Schedule:
+        """The curriculum and the stages that are given, else those of the schedule that is named; nothing for `auto`, which has to see the data."""
+        named = schedule_of(self.schedule, num_items=num_items, max_length=self.encoder.max_length)
+        return Schedule(curriculum=self.curriculum or named.curriculum, growth=self.growth or named.growth)
 
     def first_encoder(self, growth: GrowthConfig | None) -> SequenceEncoderConfig:
         """What training begins with."""
@@ -164,7 +167,8 @@ class Sequential(VectorScorer[SequentialConfig]):
         known = ItemAttributes.of_catalogue(train.catalogue) if self.config.uses_attributes else ItemAttributes.none(train.num_items)
         trained = TrainedItems.of(train, known, only_chosen=self._hides_ids(known))
         batches = self._batches(train, run, trained)
-        growth = self._growth(trained, batches, run)
+        schedule = self._settle_schedule(trained, batches, run)
+        growth = schedule.growth
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             network = self._build(trained, growth)
@@ -178,9 +182,8 @@ class Sequential(VectorScorer[SequentialConfig]):
             )
             config = self.config.training if valid is not None else self.config.training.model_copy(update={"validate_every": 0})
             settings = {**self.config.model_dump(mode="json", exclude={"training"}), "schedule": self._schedule, "attributes": known.fingerprint}
-            wanted = self.config.curriculum
-            difficulty = self._difficulty(batches, trained, train)
-            supply = paced(batches, curriculum=wanted, growth=growth, difficulty=difficulty, run=run)
+            difficulty = self._difficulty(schedule.curriculum, batches, trained, train)
+            supply = paced(batches, curriculum=schedule.curriculum, growth=growth, difficulty=difficulty, run=run)
             self.training = train_task(task, supply, config, run=run, settings=settings)
             network.encoder.grow(self.config.encoder.num_layers)  # where training stopped before it had
             network.widen(self.config.encoder.width)
@@ -207,17 +210,17 @@ class Sequential(VectorScorer[SequentialConfig]):
         _require_counting(config.augment, histories, run)
         return AugmentedBatches(histories, config.augment, max_length=max_length, tokens=tokens, seed=run.seed, windows=windows)
 
-    def _difficulty(self, batches: TokenBatches, trained: TrainedItems, train: Dataset) -> FloatArray | None:
+    def _difficulty(self, curriculum: CurriculumConfig | None, batches: TokenBatches, trained: TrainedItems, train: Dataset) -> FloatArray | None:
         """(S,) what a curriculum sorts the sequences by."""
-        return difficulty_of(batches, self.config.curriculum, counts=trained.counts, train=train)
+        return difficulty_of(batches, curriculum, counts=trained.counts, train=train)
 
-    def _growth(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> GrowthConfig | None:
-        """The stages of the training; what `auto` stands for is decided here."""
-        self._schedule = self.config.schedule
-        if self._schedule == "auto" and self.config.growth is None:
+    def _settle_schedule(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> Schedule:
+        """What comes first in the training; what `auto` stands for is decided here, where nothing is given."""
+        config = self.config
+        self._schedule = config.schedule
+        if self._schedule == "auto" and config.growth is None and config.curriculum is None:
             self._schedule = schedule_for(self._shape(trained, batches, run))
-        named = self.config.model_copy(update={"schedule": self._schedule})
-        return named.growth_for(num_items=len(trained))
+        return config.model_copy(update={"schedule": self._schedule}).schedule_for(num_items=len(trained))
 
     def _shape(self, trained: TrainedItems, batches: TokenBatches, run: Run) -> Shape:
         kind = self.config.loss.kind

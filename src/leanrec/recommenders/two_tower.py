@@ -80,7 +80,7 @@ class TwoTowerConfig(SequentialConfig):
     asked_share: float = Field(default=0.1, ge=0, le=1)
     """Questions in words, and without a history, that are trained beside each event; 0: texts are not read."""
     schedule: ScheduleName = "whole"
-    """A growth by name, of batches and their loss; all from the beginning by default, since schedules were not measured on two towers."""
+    """A curriculum, or a growth of batches and their loss, by name; none by default, since schedules were not measured on two towers."""
     unheeded: ClassVar[tuple[str, ...]] = ("augment", "auxiliary")
     looks_at_few: ClassVar[bool] = False
 
@@ -120,7 +120,8 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
         trained = TrainedItems.of(train, known, only_chosen=self._hides_ids, text=text)
         questions = self._questions(train, trained)
         batches = self._batches(train, trained, run)
-        growth = self.config.growth_for(num_items=len(trained))
+        schedule = self.config.schedule_for(num_items=len(trained))
+        growth = schedule.growth
         with torch.random.fork_rng():
             torch.manual_seed(run.seed)
             network = self._build(trained, questions, said)
@@ -147,9 +148,8 @@ class TwoTower(TowerScorer[TwoTowerConfig]):
             }
             if self._text_encoder is not None:
                 settings["text encoder"] = self._text_encoder.fingerprint
-            wanted = self.config.curriculum
-            difficulty = difficulty_of(batches, wanted, counts=trained.counts, train=train)
-            supply = paced(batches, curriculum=wanted, growth=growth, difficulty=difficulty, run=run)
+            difficulty = difficulty_of(batches, schedule.curriculum, counts=trained.counts, train=train)
+            supply = paced(batches, curriculum=schedule.curriculum, growth=growth, difficulty=difficulty, run=run)
             self.training = train_task(task, supply, config, run=run, settings=settings)
         self._take(network.cpu().eval(), trained, questions)
         self._write_graph(network)
