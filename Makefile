@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-training bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-plan bench-training bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -65,7 +65,7 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-ingest bench-budgets bench-training bench-cold bench-language bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
+bench: bench-ingest bench-budgets bench-plan bench-training bench-cold bench-language bench-movielens bench-baselines bench-accuracy bench-training-speed bench-serving bench-sentiment bench-text-encoding
 
 bench-ingest: setup
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -91,6 +91,9 @@ bench-budgets: setup
 	@$(BIN)/python benchmarks/budgets.py $(ARGS)
 
 # The recipes that searches found are committed under benchmarks/results/training; to search again: benchmarks/training_searches.py NAME.
+bench-plan: setup
+	@$(BIN)/python benchmarks/plan.py $(ARGS)
+
 bench-training: setup
 	@$(BIN)/python benchmarks/training_screen.py
 	@$(BIN)/python benchmarks/training.py $(ARGS)
@@ -118,8 +121,8 @@ wheel-test: setup $(WHEELS)/.models-ready
 
 # Locks carry hashes and no addresses. Each extra that a user can install has a lock of its own.
 lock: setup
-	@for name in core data train llm llama tune track dev; do \
-	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; llm) extras="--extra llm" ;; llama) extras="--extra llama" ;; tune) extras="--extra tune" ;; track) extras="--extra track" ;; dev) extras="--extra data --extra train --extra llm --extra tune --extra track --group dev" ;; esac; \
+	@for name in core data train llm llama tune track plan dev; do \
+	  case $$name in core) extras="" ;; data) extras="--extra data" ;; train) extras="--extra train" ;; llm) extras="--extra llm" ;; llama) extras="--extra llama" ;; tune) extras="--extra tune" ;; track) extras="--extra track" ;; plan) extras="--extra plan" ;; dev) extras="--extra data --extra train --extra llm --extra tune --extra track --extra plan --group dev" ;; esac; \
 	  echo '$(TORCH)' | $(BIN)/uv pip compile pyproject.toml $$extras --constraints - $(TORCH_PARTS:%=--no-emit-package %) --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements/$$name.txt || exit 1; \
 	done

@@ -52,6 +52,8 @@ def main() -> None:
         **{group: fitted(group, found) for group in GROUPS},
         "machine": processor(),
         "date": datetime.now(UTC).date().isoformat(),
+        "most_items": max(outcome["items"] for outcome in found),
+        "most_events": max(training_of(outcome).events for outcome in found),
     }
     with writing_file(PLACE) as draft:
         draft.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")

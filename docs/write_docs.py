@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/language.md", "docs/movielens-100k.md", "docs/training.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/language.md", "docs/movielens-100k.md", "docs/planning.md", "docs/training.md")
 
 Row = dict[str, object]
 
@@ -264,6 +264,24 @@ def screened() -> str:
     return markdown_table(("schedule", "best validation NDCG@10", "CPU of all epochs, over the fixed recipe's"), table)
 
 
+def plan_errors() -> str:
+    """Mean errors of the planner on trainings that it never saw, beside rules of thumb."""
+    rows = [row for row in rows_of("plan") if str(row["case"]) in ("leanrec", "accelerate", "deepspeed")]
+    table = []
+    for row in rows:
+        ends = "" if row["low"] is None else f" [{row['low']:.1%}, {row['high']:.1%}]"
+        table.append((str(row["case"]), str(row["metric"]), f"{row['value']:.1%}{ends}"))
+    return markdown_table(("who foretells", "what", "value"), table)
+
+
+def plan_worst() -> str:
+    """The forecasts that were furthest off."""
+    rows = [row for row in rows_of("plan") if str(row["case"]).startswith("one of the worst: ")]
+    table = [(str(row["metric"]), str(row["case"]).partition(": ")[2], f"{row['value']:.0%}", str(row["note"])) for row in rows]
+    head = ("what", "items, encoder, width, layers, heads, events, tokens, loss, precision, optimizer, average", "error", "figures")
+    return markdown_table(head, table)
+
+
 def budgets() -> str:
     """Time, memory and quality of each budget on MovieLens-1M."""
     rows = [row for row in rows_of("budgets") if not str(row["case"]).startswith("calibration")]
@@ -357,6 +375,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "cold": cold,
     "schedules": schedules,
     "screened": screened,
+    "plan-errors": plan_errors,
+    "plan-worst": plan_worst,
     "budgets": budgets,
     "rankers": rankers,
     "distillation": distillation,

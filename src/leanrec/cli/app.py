@@ -12,6 +12,7 @@ from leanrec.cli.features import features
 from leanrec.cli.finetuning import adapt, finetune
 from leanrec.cli.house import doctor, list_names
 from leanrec.cli.making import data, demo, fit, inspect, prove
+from leanrec.cli.planning import plan
 from leanrec.cli.pretraining import pretrain
 from leanrec.cli.profiles import profile
 from leanrec.cli.runs import runs
@@ -46,6 +47,7 @@ for verb in (
     demo,
     data,
     inspect,
+    plan,
     fit,
     prove,
     tune,

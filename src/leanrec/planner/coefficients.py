@@ -38,6 +38,10 @@ class Coefficients(Config):
     """The processor, in words."""
     date: str
     """Day of the measuring."""
+    most_items: int
+    """Of any training that was measured; more are beyond what is known."""
+    most_events: int
+    """The same, of all histories."""
 
     @model_validator(mode="after")
     def _weigh_every_part(self) -> Self:

@@ -11,6 +11,7 @@ from leanrec.recommenders.protocol import LearnsFromValidation, Recommender
 from leanrec.training.run import Run
 from leanrec.workflow.estimate import estimate
 from leanrec.workflow.keeping import keeping_trainings
+from leanrec.workflow.planning import comparing
 from leanrec.workflow.proving import compete, split_for
 from leanrec.workflow.reading import Data, read
 from leanrec.workflow.settings import RunSettings
@@ -39,8 +40,10 @@ def fit(
     with keeping_trainings(to, dataset, settings) as folder:
         proof = None if name is not None else _proof(dataset, settings, clock=clock, folder=folder)
         chosen = name or (proof.recommended if proof is not None else "")
+        with comparing(settings.plan):
+            fitted = _fit_to_everything(chosen, dataset, settings, clock=clock, folder=folder, is_proven=proof is not None)
         model = Model(
-            recommender=_fit_to_everything(chosen, dataset, settings, clock=clock, folder=folder, is_proven=proof is not None),
+            recommender=fitted,
             dataset=dataset,
             name=chosen,
             proof=proof.to_dict() if proof is not None else {},

@@ -10,6 +10,7 @@ from leanrec.config import Budget, Config, apply_overrides, read_toml
 from leanrec.data.clean import CleaningConfig
 from leanrec.data.identities import IdentitiesConfig
 from leanrec.data.sources.columns import ColumnMapping
+from leanrec.planner.plan import Foretold
 
 SplitKind = Literal["auto", "time", "leave-one-out", "user", "cold-items"]
 
@@ -47,6 +48,8 @@ class RunSettings(Config):
     k: int = Field(default=10, ge=1)
     """Length of the lists that are judged."""
     seed: int = 0
+    plan: Foretold | None = None
+    """What `leanrec plan` foretold of this recipe; a fit says where it left it."""
     max_users: int = Field(default=20_000, ge=10)
     """Users asked in the proof, drawn at random where there are more; the intervals say what that costs."""
 
