@@ -46,7 +46,8 @@ def plan(
         demand = Demand(users=round(count(users or "")), items=round(count(items or "")), history=history or 0.0)
     made = plan_within(demand, settings.budget, to=to)
     if as_json:
-        print_json({**made.settings, "demand": demand.model_dump(exclude={"lengths"}), "binding": made.choice.binding, "beyond": made.beyond, "file": str(to)})
+        told = {"demand": demand.model_dump(exclude={"lengths"}), "binding": made.choice.binding, "beyond": made.beyond, "file": str(to)}
+        print_json({**made.settings, **told})
         return
     _print_plan(made, to)
 
