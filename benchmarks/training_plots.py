@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from training_curves import Outcome
@@ -26,4 +27,5 @@ def draw_curves(cases: Mapping[str, Sequence[Outcome]], *, title: str, path: Pat
     axes.set_ylabel("NDCG@10, validation")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
-    figure.savefig(path, metadata={"Date": None})
+    with rc_context({"svg.hashsalt": title}):  # the same curves, the same file
+        figure.savefig(path, metadata={"Date": None})
