@@ -23,8 +23,10 @@ from leanrec.data.split import Split, split_leave_one_out
 from leanrec.data.world import World, WorldConfig
 from leanrec.errors import ConfigError, DataError
 from leanrec.explaining.attribution import explain
+from leanrec.recommenders import next_item_task
 from leanrec.recommenders.building import build, opener
 from leanrec.recommenders.bundled import Bundled
+from leanrec.recommenders.next_item_task import Validation
 from leanrec.recommenders.protocol import AddsItems, GivesInfluences, LearnsFromValidation, SimilarItems
 from leanrec.recommenders.sequential import Sequential, SequentialConfig
 from leanrec.training.hooks import StepContext
@@ -194,6 +196,18 @@ def test_settled_it_trains_as_long_as_validation_found_best(fitted: Sequential, 
     again = fitted.settled().fit(split.train)
     assert again.training.best_epoch == fitted.training.best_epoch
     assert same_answers(fitted, again, split.train, rtol=1e-6)
+
+
+def test_of_many_items_few_validation_users_are_scored_at_once_and_found_alike(
+    fitted: Sequential, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    ranks = Validation._ranks
+    monkeypatch.setattr(next_item_task, "BLOCK_SCORES", 3 * split.dataset.num_items)
+    monkeypatch.setattr(Validation, "_ranks", lambda self, scores, place: held.append(len(scores.base)) or ranks(self, scores, place))
+    again = sequential().fit(split.train, valid=split.valid, run=Run())
+    assert max(held) == 3
+    assert again.figures["validation ndcg@10"] == pytest.approx(fitted.figures["validation ndcg@10"])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(fitted: Sequential, split: Split, tmp_path: Path) -> None:
