@@ -66,5 +66,5 @@ def _print_plan(made: "Plan", to: Path) -> None:
     if made.choice.binding:
         typer.echo(f"The next larger network {made.choice.binding}.")
     typer.echo(
-        f"One thread; in brackets the ends between which nine of ten were, from an early stop to all epochs. Next: leanrec fit ... --config {to}"
+        f"One thread; in brackets the ends that are expected, from an early stop to all epochs (docs/planning.md says how wrong they were). Next: leanrec fit ... --config {to}"
     )
