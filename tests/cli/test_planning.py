@@ -38,6 +38,11 @@ def test_numbers_become_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert RunSettings.parse(read_toml(tmp_path / "plan.toml")).configs["sequential"] == told["configs"]["sequential"]
 
 
+def test_what_lies_beyond_what_was_measured_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "--users", "10M", "--items", "20M", "--history", "100", "--to", tmp_path / "plan.toml") == 0
+    assert "Drawn out past what was measured: 20M items, measured up to" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_plan_of_data_is_fitted_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World.generate(WorldConfig(num_users=80, num_items=60), seed=5)
     frame = world.log.frame.filter(pl.col("event") == "click").with_columns(pl.from_epoch("timestamp", time_unit="us"))

@@ -65,6 +65,7 @@ def _print_plan(made: "Plan", to: Path) -> None:
     print_table(title, ("network", "settings", "memory, GB", "fit, minutes"), rows)
     if made.choice.binding:
         typer.echo(f"The next larger network {made.choice.binding}.")
-    typer.echo(
-        f"One thread; in brackets the ends that are expected, from an early stop to all epochs (docs/planning.md says how wrong they were). Next: leanrec fit ... --config {to}"
-    )
+    if made.beyond:
+        typer.echo(f"Drawn out past what was measured: {made.beyond}. Expect a larger error than the brackets say.")
+    typer.echo("One thread; in brackets the ends that are expected, from an early stop to all epochs (how wrong they were: docs/planning.md).")
+    typer.echo(f"Next: leanrec fit ... --config {to}")
