@@ -46,8 +46,12 @@ def test_what_lies_beyond_what_was_measured_is_said(tmp_path: Path, capsys: pyte
 def test_a_plan_of_data_is_fitted_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World.generate(WorldConfig(num_users=80, num_items=60), seed=5)
     frame = world.log.frame.filter(pl.col("event") == "click").with_columns(pl.from_epoch("timestamp", time_unit="us"))
-    frame.select("user_id", "item_id", "timestamp").write_csv(tmp_path / "orders.csv")
-    assert run("plan", tmp_path / "orders.csv", "--minutes", "30", "--to", tmp_path / "plan.toml") == 0
+    frame.select(pl.col("user_id").alias("who"), "item_id", "timestamp").write_csv(tmp_path / "orders.csv")
+    named = ["--set", "columns.user=who", "--set", "seed=3"]
+    assert run("plan", tmp_path / "orders.csv", *named, "--minutes", "30", "--to", tmp_path / "plan.toml") == 0
+    kept = RunSettings.parse(read_toml(tmp_path / "plan.toml"))
+    assert kept.columns is not None
+    assert (kept.columns.user, kept.seed, kept.budget.minutes) == ("who", 3, 30.0)
     narrow = ["--set", "configs.sequential.encoder.width=32", "--set", "configs.sequential.training.max_epochs=2"]
     assert run("fit", tmp_path / "orders.csv", "--config", tmp_path / "plan.toml", *narrow, "--to", tmp_path / "model") == 0
     assert "the fit left its plan: " in capsys.readouterr().err  # it was told to train a narrower network, for two epochs
@@ -75,6 +79,8 @@ def test_a_fit_says_whether_it_kept_to_its_plan(caplog: pytest.LogCaptureFixture
         (("--users", "20k", "--items", "12k", "--history", "0"), "history = 0"),
         ((*NUMBERS, "--minutes", "0.001"), "the budget holds no network"),
         ((*NUMBERS, "--to", "plan.json"), "plan.json is no TOML file"),
+        ((*NUMBERS, "--set", "configs.sequential.encoder.width=32"), "configs is given, and a plan chooses it"),
+        ((*NUMBERS, "--set", "recommender=ease"), "recommender = 'ease' is given, and a plan chooses it"),
         (("orders.csv", "--users", "3"), "--users is stated, and data are given"),
     ],
 )

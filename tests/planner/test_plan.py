@@ -9,11 +9,14 @@ from leanrec.config import Budget
 from leanrec.data.truth import WorldConfig
 from leanrec.data.world import World
 from leanrec.errors import BudgetError, ConfigError
-from leanrec.planner.candidates import LENGTHS, Candidate, Interval, candidates
+from leanrec.models.losses import MAX_FULL_ITEMS
+from leanrec.planner.candidates import EPOCHS, LENGTHS, MOST_FULL_ITEMS, Candidate, Interval, candidates
 from leanrec.planner.choice import choose, lacking
 from leanrec.planner.demand import Demand
+from leanrec.planner.formulas import formulas
 from leanrec.planner.plan import Foretold, plan
 from leanrec.recommenders.building import build
+from leanrec.recommenders.vector_scorer import MAX_TOKENS
 from leanrec.workflow.settings import RunSettings
 
 SHOP = Demand(users=20_000, items=12_000, history=9.0)
@@ -27,9 +30,20 @@ def test_candidates_rise_and_have_no_longer_histories_than_there_are() -> None:
     assert {one.training.max_length for one in candidates(FILMS)} == set(LENGTHS)
 
 
-def test_every_candidate_is_one_that_the_recommender_takes() -> None:
+def test_what_is_foretold_is_what_the_recommender_makes_of_the_settings() -> None:
     for one in candidates(FILMS):
-        build("sequential", one.settings)
+        config, training = build("sequential", one.settings).config, one.training  # type: ignore[attr-defined]  # found by name
+        encoder = (config.encoder.block, config.encoder.width, config.encoder.num_layers, config.encoder.num_heads, config.encoder.max_length)
+        assert encoder == (training.block, training.width, training.num_layers, training.num_heads, training.max_length)
+        assert (config.training.tokens, config.training.optimizer) == (training.tokens, training.optimizer)
+        assert (config.training.max_epochs, config.training.average > 0) == (EPOCHS, training.is_averaged)
+        assert config.loss.kind == training.loss
+
+
+def test_what_is_assumed_of_losses_and_validation_is_theirs() -> None:
+    assert MAX_FULL_ITEMS == MOST_FULL_ITEMS
+    sizes = formulas().values(candidates(FILMS)[0].training.model_copy(update={"asked": 10**6}).inputs, block="frequency")
+    assert sizes["looked_tokens"] == MAX_TOKENS
 
 
 def test_the_largest_that_a_budget_holds_is_taken_and_what_binds_is_said() -> None:

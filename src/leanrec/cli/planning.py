@@ -12,7 +12,7 @@ from leanrec.errors import ConfigError
 if TYPE_CHECKING:
     from leanrec.planner.plan import Plan
 
-Count = Annotated[str | None, typer.Option(help="A number: 250000, 250k or 10M.", show_default=False)]
+Count = Annotated[str | None, typer.Option(metavar="NUMBER", help="How many there are: 250000, 250k or 10M.", show_default=False)]
 
 
 def plan(
@@ -44,7 +44,7 @@ def plan(
         demand = demand_of(source, settings=settings)
     else:
         demand = Demand(users=round(count(users or "")), items=round(count(items or "")), history=history or 0.0)
-    made = plan_within(demand, settings.budget, to=to)
+    made = plan_within(demand, settings, to=to)
     if as_json:
         told = {"demand": demand.model_dump(exclude={"lengths"}), "binding": made.choice.binding, "beyond": made.beyond, "file": str(to)}
         print_json({**made.settings, **told})

@@ -1,4 +1,4 @@
-"""Amounts as people write them: `10M` users, `24h`, `30ms`, `4GB`; and as they read them."""
+"""Amounts: counts as people write them (`10M`), and counts, bytes and seconds as they read them."""
 
 import math
 import re
@@ -6,37 +6,24 @@ import re
 from leanrec.errors import ConfigError
 
 COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-BYTES = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 
 _AMOUNT = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 def count(text: str) -> float:
-    """How many.
+    """How many; raises `ConfigError` for what is no number, or below zero.
 
     >>> count("10M"), count("2k"), count("1_500"), count("1e5")
     (10000000.0, 2000.0, 1500.0, 100000.0)
     """
-    return _amount(text, units=COUNTS, what="number", example="250000, 250k or 10M")
-
-
-def seconds(text: str) -> float:
-    """How long, in seconds; a number without a unit is refused, since nobody knows what it counts.
-
-    >>> seconds("24h"), seconds("10min"), seconds("30ms")
-    (86400.0, 600.0, 0.03)
-    """
-    return _amount(text, units=SECONDS, what="time", example="30ms, 10min, 24h or 7d")
-
-
-def num_bytes(text: str) -> float:
-    """How much memory or disk, in bytes; units are decimal.
-
-    >>> num_bytes("4GB"), num_bytes("512 MB")
-    (4000000000.0, 512000000.0)
-    """
-    return _amount(text, units=BYTES, what="size", example="512MB or 4GB")
+    found, hint = _AMOUNT.fullmatch(text), "write 250000, 250k or 10M"
+    if found is None or found[2].lower() not in COUNTS:
+        said = "is below zero" if text.strip().startswith("-") else "is no number"
+        raise ConfigError(f"{text!r} {said}", hint=hint)
+    value = float(found[1].replace(",", "").replace("_", "")) * COUNTS[found[2].lower()]
+    if not math.isfinite(value):
+        raise ConfigError(f"{text!r} is beyond any number", hint=hint)
+    return value
 
 
 def as_count(value: float) -> str:
@@ -67,19 +54,6 @@ def as_seconds(value: float) -> str:
         if value >= unit:
             return f"{value / (60.0 if name == ' min' else unit):.3g}{name}"
     return f"{value * 1e3:.3g} ms"
-
-
-def _amount(text: str, *, units: dict[str, float], what: str, example: str) -> float:
-    found = _AMOUNT.fullmatch(text)
-    if found is None or found[2].lower() not in units:
-        hint = f"write {example}"
-        if text.strip().startswith("-"):
-            raise ConfigError(f"{text!r} is below zero", hint=hint)
-        raise ConfigError(f"{text!r} is no {what}", hint=hint)
-    value = float(found[1].replace(",", "").replace("_", "")) * units[found[2].lower()]
-    if not math.isfinite(value):
-        raise ConfigError(f"{text!r} is beyond any {what}", hint=f"write {example}")
-    return value
 
 
 def _scaled(value: float, scales: tuple[tuple[float, str], ...], *, smallest: str = "") -> str:

@@ -10,8 +10,10 @@ from leanrec.planner.forecast import Forecast, Training, forecast
 
 WIDTHS, LENGTHS, LAYERS = (32, 64, 128, 256), (20, 50, 100, 200), (1, 2, 4)
 EPOCHS = 14
-"""As the recommender has by default; a limit that holds fewer is said."""
+"""As the recommender has by default; a budget that holds fewer does not hold the network."""
 TOKENS = 1024
+BLOCK = "frequency"
+"""The encoder that the recommender has by default; a plan names it all the same."""
 MOST_FULL_ITEMS = 100_000
 """As the loss chooses: above, items are drawn."""
 LOOKS = 0.1
@@ -72,7 +74,7 @@ class Candidate:
     def settings(self) -> Settings:
         """As `[configs.sequential]` has them."""
         training = self.training
-        encoder = {"width": training.width, "num_layers": training.num_layers, "max_length": training.max_length}
+        encoder = {"block": training.block, "width": training.width, "num_layers": training.num_layers, "max_length": training.max_length}
         return {"encoder": encoder, "loss": {"kind": training.loss}, "training": {"tokens": training.tokens, "max_epochs": EPOCHS}}
 
 
@@ -100,6 +102,7 @@ def _trainings(demand: Demand) -> Iterator[Training]:
             items=demand.items,
             events=max(1, round(demand.events)),
             length=demand.read(max_length),
+            block=BLOCK,
             width=width,
             num_layers=num_layers,
             max_length=max_length,

@@ -49,8 +49,6 @@ class Formulas:
     """Kind of block -> its constants."""
     sizes: Mapping[str, Tree]
     parts: Mapping[Group, Mapping[str, Tree]]
-    about: Mapping[str, str]
-    """`group.part` or `sizes.name` -> what it is."""
 
     def values(self, inputs: Values, *, block: str) -> Values:
         """The inputs, the constants of the block, and every size that follows from them; raises `ConfigError` for a block that is unknown."""
@@ -76,12 +74,10 @@ def formulas() -> Formulas:
 def parsed(file: FormulasFile) -> Formulas:
     """The trees of a file."""
     groups: Mapping[Group, Mapping[str, Formula]] = {"memory": file.memory, "seconds": file.seconds}
-    told: dict[str, Mapping[str, Formula]] = {"sizes": file.sizes, "memory": file.memory, "seconds": file.seconds}
-    about = {f"{group}.{name}": line.about for group, lines in told.items() for name, line in lines.items()}
     sizes = {name: parse(line.formula) for name, line in file.sizes.items()}
     _require_order(sizes)
     parts = {group: {name: parse(line.formula) for name, line in lines.items()} for group, lines in groups.items()}
-    return Formulas(blocks=file.blocks, sizes=sizes, parts=parts, about=about)
+    return Formulas(blocks=file.blocks, sizes=sizes, parts=parts)
 
 
 def _require_order(sizes: Mapping[str, Tree]) -> None:

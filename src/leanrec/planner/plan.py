@@ -70,8 +70,8 @@ class Plan:
             "plan": Foretold.of(self.choice.chosen).model_dump(),
         }
 
-    def toml(self) -> str:
-        """The same as text, with what it rests on."""
+    def toml(self, given: Settings | None = None) -> str:
+        """The same as text, with what it rests on, beside other `given` tables of a run."""
         known = coefficients()
         speed = (
             f"{self.speed:.2f} times as fast, measured by `leanrec doctor --calibrate`"
@@ -87,7 +87,7 @@ class Plan:
             head.append(f"# Drawn out past what was measured: {self.beyond}.")
         if self.choice.binding:
             head.append(f"# The next larger network {self.choice.binding}.")
-        return "\n".join(head) + "\n\n" + toml_of(self.settings)
+        return "\n".join(head) + "\n\n" + toml_of({**(given or {}), **self.settings})
 
 
 def plan(demand: Demand, budget: Budget, *, machine: Machine | None = None) -> Plan:

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from leanrec.artifact import writing_file
-from leanrec.config import Budget
 from leanrec.errors import ConfigError
 from leanrec.evaluation.memory import MemoryWatch
 from leanrec.planner.demand import Demand
 from leanrec.planner.machine import machine_file, read_machine
-from leanrec.planner.plan import Foretold, Plan, plan
+from leanrec.planner.plan import RECOMMENDER, Foretold, Plan, plan
 from leanrec.workflow.reading import Data, read
 from leanrec.workflow.settings import RunSettings
 
@@ -24,8 +23,16 @@ def demand_of(data: Data, *, settings: RunSettings | None = None) -> Demand:
     return Demand.of_dataset(read(data, settings=settings))
 
 
-def plan_within(demand: Demand, budget: Budget, *, to: Path | None = None) -> Plan:
-    """The plan for this machine, as far as it was measured; written to `to` as settings that `fit` runs."""
+def plan_within(demand: Demand, settings: RunSettings, *, to: Path | None = None) -> Plan:
+    """The plan for this machine, as far as it was measured; written to `to`, beside what else the settings say, for `fit` to run.
+
+    Raises `ConfigError` where the settings choose what a plan is to choose, and `BudgetError` where their budget holds no network.
+    """
+    if settings.configs or settings.recommender not in (None, RECOMMENDER):
+        chosen = "configs" if settings.configs else f"recommender = {settings.recommender!r}"
+        raise ConfigError(f"{chosen} is given, and a plan chooses it ({RECOMMENDER})", hint="leave it out, or fit with it as it is, without a plan")
+    if to is not None and to.suffix != ".toml":
+        raise ConfigError(f"{to} is no TOML file", hint="write --to plan.toml")
     machine = read_machine(machine_file())
     if machine is None:
         log.warning("this machine was not measured: it is taken to be as fast as the reference; to measure it: leanrec doctor --calibrate")
@@ -33,12 +40,10 @@ def plan_within(demand: Demand, budget: Budget, *, to: Path | None = None) -> Pl
         log.warning(
             "this machine was busy when it was measured, and will be taken for slower than it is; to measure again: leanrec doctor --calibrate"
         )
-    made = plan(demand, budget, machine=machine)
+    made = plan(demand, settings.budget, machine=machine)
     if to is not None:
-        if to.suffix != ".toml":
-            raise ConfigError(f"{to} is no TOML file", hint="write --to plan.toml")
         with writing_file(to) as draft:
-            draft.write_text(made.toml(), encoding="utf-8")
+            draft.write_text(made.toml(settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)), encoding="utf-8")
     return made
 
 
