@@ -41,3 +41,14 @@ def test_a_ratio_that_some_seeds_never_reach_has_no_upper_bound(benchmark: Modul
     ratio, share = benchmark._ratio_rows(uneven, fixed, {"case": "uneven"})
     assert (ratio.value, ratio.low, ratio.high) == (0.5, 0.5, None)
     assert share.value == 0.75
+
+
+def test_a_case_without_outcomes_keeps_the_rows_that_were_published(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.import_module("training_curves"), "CACHE", tmp_path)
+    row = importlib.import_module("rows").BenchmarkRow
+    published = [
+        row(case=case, dataset=dataset, metric="ndcg@10", value=0.1) for dataset in ("ml-1m", "amazon14-toys") for case in ("default", "fixed")
+    ]
+    assert benchmark.rows_of("ml-1m", published) == [published[1], published[0]]  # in the order of the cases, of these data alone
+    with pytest.raises(FileNotFoundError):
+        benchmark.rows_of("ml-1m")
