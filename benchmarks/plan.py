@@ -18,9 +18,8 @@ from baselines import calibration_rows
 from datasets import RESULTS
 from leanrec.artifact import writing_file
 from leanrec.metrics.uncertainty import bootstrap_means
-from leanrec.planner.coefficients import COEFFICIENTS_FILE
-from leanrec.planner.forecast import forecast
-from leanrec.planner.formulas import FORMULAS_FILE, Group, formulas
+from leanrec.planner.formulas import SHEETS, formulas
+from leanrec.planner.training import forecast
 from plan_calibration import SEED as CALIBRATION_SEED
 from plan_calibration import training_of
 from plan_runs import Drawn, draw, outcomes
@@ -29,7 +28,7 @@ from rows import BenchmarkRow, write_rows
 SEED, RUNS = 20261201, 40
 LARGE_BYTES = 500e6
 FORETOLD = RESULTS / "plan" / "foretold.json"
-METRICS: Mapping[Group, str] = {"memory": "mape_peak_memory", "seconds": "mape_step_time"}
+METRICS: Mapping[str, str] = {"memory": "mape_peak_memory", "seconds": "mape_step_time"}
 WORST = 5
 
 
@@ -56,7 +55,7 @@ def chosen() -> list[Drawn]:
 
 def written_down() -> list[dict[str, Any]]:  # Any: JSON
     """What is foretold, from the file; made anew where formulas or coefficients have changed since."""
-    digest = hashlib.sha256(b"".join(files("leanrec.planner").joinpath(name).read_bytes() for name in (FORMULAS_FILE, COEFFICIENTS_FILE))).hexdigest()
+    digest = hashlib.sha256(b"".join(files(SHEETS).joinpath(name).read_bytes() for name in ("training.toml", "training.json"))).hexdigest()
     known = json.loads(FORETOLD.read_text(encoding="utf-8")) if FORETOLD.is_file() else {}
     if known.get("digest") != digest:
         told = [{"configuration": one, **{group: _told(group, one) for group in METRICS}, **_rules_of_thumb(one)} for one in chosen()]
@@ -68,7 +67,7 @@ def written_down() -> list[dict[str, Any]]:  # Any: JSON
     return foretold
 
 
-def _told(group: Group, drawn: Drawn) -> dict[str, float]:
+def _told(group: str, drawn: Drawn) -> dict[str, float]:
     told = forecast(group, training_of(drawn))
     return {"value": told.value, "low": told.low, "high": told.high}
 
@@ -76,7 +75,7 @@ def _told(group: Group, drawn: Drawn) -> dict[str, float]:
 def _rules_of_thumb(drawn: Drawn) -> dict[str, float]:
     """Bytes: four times the weights for Adam (`accelerate estimate-memory`), 18 a weight (DeepSpeed's estimator of ZeRO without sharding)."""
     training = training_of(drawn)
-    weights = formulas().values(training.inputs, block=training.block)["weights"]
+    weights = formulas("training").values(training.inputs, kind=training.block)["weights"]
     return {"accelerate": 16.0 * weights, "deepspeed": 18.0 * weights}
 
 
@@ -104,7 +103,7 @@ def _mean_row(case: str, metric: str, errors: Any, *, note: str | None = None) -
     return BenchmarkRow.of_measure(mean, case=case, metric=metric, note=note or f"{len(errors)} held-out trainings, one thread")
 
 
-def _single_row(group: Group, told: Mapping[str, Any], outcome: Mapping[str, Any], error: float) -> BenchmarkRow:
+def _single_row(group: str, told: Mapping[str, Any], outcome: Mapping[str, Any], error: float) -> BenchmarkRow:
     scale, unit = (1e-6, "MB") if group == "memory" else (1e3, "ms")
     figures = f"foretold {scale * told[group]['value']:.0f} {unit}, measured {scale * outcome[group]:.0f} {unit}"
     case = " ".join(f"{value}" for value in told["configuration"].values())

@@ -18,13 +18,13 @@ from scipy.optimize import nnls
 
 from datasets import ROOT
 from leanrec.artifact import writing_file
-from leanrec.planner.forecast import Training
-from leanrec.planner.formulas import Group, formulas
+from leanrec.planner.formulas import formulas
+from leanrec.planner.training import Training
 from plan_runs import MAX_VALIDATED, Drawn, draw, outcomes, shape_of
 
 SEED, RUNS = 1, 60
-PLACE = ROOT / "src" / "leanrec" / "planner" / "coefficients.json"
-GROUPS: tuple[Group, ...] = ("memory", "seconds")
+PLACE = ROOT / "src" / "leanrec" / "planner" / "sheets" / "training.json"
+GROUPS = ("memory", "seconds")
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -49,21 +49,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS, help="how many")
     found = outcomes(draw(parser.parse_args().runs, seed=SEED))
     written = {
-        **{group: fitted(group, found) for group in GROUPS},
+        "groups": {group: fitted(group, found) for group in GROUPS},
+        "most": {name: max(getattr(training_of(outcome), name) for outcome in found) for name in ("items", "events")},
         "machine": processor(),
         "date": datetime.now(UTC).date().isoformat(),
-        "most_items": max(outcome["items"] for outcome in found),
-        "most_events": max(training_of(outcome).events for outcome in found),
     }
     with writing_file(PLACE) as draft:
         draft.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     for group in GROUPS:
-        print(group, {name: value for name, value in written[group].items() if name != "weight_of"})
+        print(group, {name: value for name, value in written["groups"][group].items() if name != "weight_of"})
 
 
-def fitted(group: Group, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # Any: JSON
+def fitted(group: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # Any: JSON
     """Weights, and the errors of runs that were left out."""
-    names = list(formulas().parts[group])
+    names = list(formulas("training").parts[group])
     table = np.array([list(_shares(group, outcome).values()) for outcome in found])
     measured = np.array([outcome[group] for outcome in found])
     told = np.array([_weights(np.delete(table, n, 0), np.delete(measured, n)) @ table[n] for n in range(len(found))])
@@ -83,9 +82,10 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _shares(group: Group, outcome: Mapping[str, Any]) -> Mapping[str, float]:
+def _shares(group: str, outcome: Mapping[str, Any]) -> Mapping[str, float]:
     training = training_of(outcome)
-    return formulas().shares(group, formulas().values(training.inputs, block=training.block))
+    sheet = formulas("training")
+    return sheet.shares(group, sheet.values(training.inputs, kind=training.block))
 
 
 def _weights(table: FloatArray, measured: FloatArray) -> FloatArray:

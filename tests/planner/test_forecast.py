@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 
 from leanrec.errors import ConfigError
 from leanrec.models.losses import DEFAULT_NEGATIVES
-from leanrec.planner import forecast as forecasts
+from leanrec.planner import training as forecasts
 from leanrec.planner.coefficients import Coefficients, coefficients
-from leanrec.planner.forecast import Training, forecast, speed_of
-from leanrec.planner.formulas import Group, formulas
+from leanrec.planner.formulas import formulas
 from leanrec.planner.machine import Machine, StepTime
+from leanrec.planner.training import Training, forecast, speed_of
 
 BEAUTY = Training(items=12_101, events=150_000, length=8.0)
 
 
 @pytest.mark.parametrize("group", ["memory", "seconds"])
-def test_a_forecast_is_the_sum_of_its_parts_within_its_interval(group: Group) -> None:
+def test_a_forecast_is_the_sum_of_its_parts_within_its_interval(group: str) -> None:
     told = forecast(group, BEAUTY)
-    assert told.parts.keys() == formulas().parts[group].keys()
+    assert told.parts.keys() == formulas("training").parts[group].keys()
     assert told.value == pytest.approx(sum(told.parts.values()))
     assert 0 < told.low < told.value < told.high
 
@@ -30,7 +30,7 @@ def test_a_forecast_is_the_sum_of_its_parts_within_its_interval(group: Group) ->
     name=st.sampled_from(["items", "width", "num_layers", "tokens", "length"]),
     loss=st.sampled_from(["full-softmax", "sampled-softmax"]),
 )
-def test_more_of_anything_never_needs_less(group: Group, name: str, loss: str) -> None:
+def test_more_of_anything_never_needs_less(group: str, name: str, loss: str) -> None:
     less = BEAUTY.model_copy(update={"loss": loss})
     more = less.model_copy(update={name: 2 * getattr(less, name)})
     assert forecast(group, more).value >= forecast(group, less).value
@@ -71,8 +71,7 @@ def test_drawn_items_are_as_many_as_the_loss_draws() -> None:
 
 
 def test_coefficients_weigh_every_part_and_no_other() -> None:
-    known = coefficients()
-    lacking = known.model_dump()
-    del lacking["memory"]["weight_of"]["events"]
-    with pytest.raises(ConfigError, match="memory weighs"):
-        Coefficients.parse(lacking)
+    lacking = coefficients("training").model_dump()
+    del lacking["groups"]["memory"]["weight_of"]["events"]
+    with pytest.raises(ConfigError, match="memory of training weighs"):
+        Coefficients.parse(lacking).require_parts("training")

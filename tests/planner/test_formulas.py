@@ -10,8 +10,8 @@ from leanrec.errors import ConfigError
 from leanrec.models.block import HEEDED_BY
 from leanrec.models.chunked_softmax import chunk_rows
 from leanrec.models.sequence_encoder import BLOCKS, SequenceEncoder, SequenceEncoderConfig
-from leanrec.planner.forecast import Training
 from leanrec.planner.formulas import FormulasFile, formulas, parsed
+from leanrec.planner.training import Training
 from leanrec.training.optimizer_states import state_bytes
 from leanrec.training.training_config import TrainingConfig
 
@@ -23,7 +23,7 @@ def encoder_of(block: str, *, num_heads: int, **settings: Any) -> SequenceEncode
 
 def sizes_of(block: str, **settings: Any) -> Any:
     training = Training(**{"items": 100, "events": 1000, "length": 20.0, "block": block, **settings})
-    return formulas().values(training.inputs, block=block)
+    return formulas("training").values(training.inputs, kind=block)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -70,12 +70,12 @@ def test_a_chunk_has_the_rows_that_the_softmax_takes(items: int, precision: Any)
 
 
 def test_an_unknown_block_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match="block 'transformr' is unknown") as error:
-        formulas().values({}, block="transformr")
+    with pytest.raises(ConfigError, match="'transformr' is unknown to plans") as error:
+        formulas("training").values({}, kind="transformr")
     assert "transformer" in str(error.value.hint)
 
 
 def test_a_size_is_made_of_those_before_it() -> None:
     lines = {"a": {"formula": "2 * b", "about": "x"}, "b": {"formula": "1", "about": "y"}}
     with pytest.raises(ConfigError, match="'a' is made of 'b', which comes later"):
-        parsed(FormulasFile.parse({"blocks": {}, "sizes": lines, "memory": {}, "seconds": {}}))
+        parsed(FormulasFile.parse({"kinds": {}, "sizes": lines, "parts": {}}))

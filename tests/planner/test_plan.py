@@ -42,7 +42,7 @@ def test_what_is_foretold_is_what_the_recommender_makes_of_the_settings() -> Non
 
 def test_what_is_assumed_of_losses_and_validation_is_theirs() -> None:
     assert MAX_FULL_ITEMS == MOST_FULL_ITEMS
-    sizes = formulas().values(candidates(FILMS)[0].training.model_copy(update={"asked": 10**6}).inputs, block="frequency")
+    sizes = formulas("training").values(candidates(FILMS)[0].training.model_copy(update={"asked": 10**6}).inputs, kind="frequency")
     assert sizes["looked_tokens"] == MAX_TOKENS
 
 

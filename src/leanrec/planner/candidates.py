@@ -6,7 +6,8 @@ from itertools import product
 
 from leanrec.config import Config, Settings
 from leanrec.planner.demand import Demand
-from leanrec.planner.forecast import Forecast, Training, forecast
+from leanrec.planner.forecast import Forecast
+from leanrec.planner.training import Training, forecast
 
 WIDTHS, LENGTHS, LAYERS = (32, 64, 128, 256), (20, 50, 100, 200), (1, 2, 4)
 EPOCHS = 14

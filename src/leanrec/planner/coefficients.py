@@ -1,21 +1,19 @@
-"""Coefficients: what the parts of the formulas weigh, as `benchmarks/plan_calibration.py` measured it, and how wrong they were."""
+"""Coefficients: what the parts of the formulas weigh, as benchmarks measured it (`benchmarks/plan_*.py`), and how wrong they were."""
 
 import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Self
 
-from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import NonNegativeFloat, PositiveFloat
 
 from leanrec.config import Config
-from leanrec.planner.formulas import Group, formulas
-
-COEFFICIENTS_FILE = "coefficients.json"
+from leanrec.errors import ConfigError
+from leanrec.planner.formulas import SHEETS, SheetName, formulas
 
 
 class GroupCoefficients(Config):
-    """Of memory, or of the seconds of a step."""
+    """Of one group of parts, such as memory."""
 
     weight_of: Mapping[str, NonNegativeFloat]
     """Part -> what it is multiplied with."""
@@ -26,38 +24,36 @@ class GroupCoefficients(Config):
     mape: NonNegativeFloat
     """Mean absolute error over what was measured, each run left out in turn."""
     num_runs: int
-    """Trainings that were measured."""
+    """That were measured."""
 
 
 class Coefficients(Config):
-    """Both groups, and where they were measured."""
+    """Of a sheet, and where they were measured."""
 
-    memory: GroupCoefficients
-    seconds: GroupCoefficients
+    groups: Mapping[str, GroupCoefficients]
+    """Group of parts (memory, seconds) -> what it weighs."""
+    most: Mapping[str, float]
+    """Input -> the most of it in any run that was measured; more is beyond what is known."""
     machine: str
     """The processor, in words."""
     date: str
     """Day of the measuring."""
-    most_items: int
-    """Of any training that was measured; more are beyond what is known."""
-    most_events: int
-    """The same, of all histories."""
 
-    @model_validator(mode="after")
-    def _weigh_every_part(self) -> Self:
-        for group, parts in formulas().parts.items():
-            known = self.of(group).weight_of.keys()
-            if known != parts.keys():
-                raise ValueError(f"{group} weighs {sorted(known)}, and its parts are {sorted(parts)}")
-        return self
-
-    def of(self, group: Group) -> GroupCoefficients:
-        """Of that group."""
-        return self.memory if group == "memory" else self.seconds
+    def require_parts(self, sheet: SheetName) -> None:
+        """Raise `ConfigError` where other parts are weighed than the formulas of the sheet have."""
+        for group, parts in formulas(sheet).parts.items():
+            known = self.groups[group].weight_of if group in self.groups else {}
+            if known.keys() != parts.keys():
+                raise ConfigError(
+                    f"{group} of {sheet} weighs {sorted(known)}, and its parts are {sorted(parts)}",
+                    hint="measure again: python benchmarks/plan_calibration.py",
+                )
 
 
 @cache
-def coefficients() -> Coefficients:
-    """Of the file beside this one."""
-    text = files("leanrec.planner").joinpath(COEFFICIENTS_FILE).read_text(encoding="utf-8")
-    return Coefficients.parse(json.loads(text), where=COEFFICIENTS_FILE)
+def coefficients(sheet: SheetName) -> Coefficients:
+    """Of the file beside the formulas of that name."""
+    name = f"{sheet}.json"
+    known = Coefficients.parse(json.loads(files(SHEETS).joinpath(name).read_text(encoding="utf-8")), where=name)
+    known.require_parts(sheet)
+    return known

@@ -1,4 +1,8 @@
-"""Formulas: what a training needs, part by part, as arithmetic that is data; a page in the browser reads the same file."""
+"""Formulas: what a training needs, part by part, as arithmetic that is data; a page in the browser can read the same.
+
+A sheet is a file of `sheets/`: constants by kind, sizes that are counted, and groups of parts, each of which has a coefficient that was
+measured (`coefficients`).
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,10 +16,10 @@ from leanrec.config import Config
 from leanrec.errors import ConfigError, did_you_mean
 from leanrec.planner.expression import Tree, evaluate, names_of, parse
 
-FORMULAS_FILE = "formulas.toml"
+SHEETS = "leanrec.planner.sheets"
+"""Where the files are."""
 
-Group = Literal["memory", "seconds"]
-"""Bytes that a training holds at most above the process; seconds of one step."""
+SheetName = Literal["training"]
 Values = Mapping[str, float]
 
 
@@ -33,51 +37,58 @@ class Formula(Config):
 class FormulasFile(Config):
     """The whole file."""
 
-    blocks: Mapping[str, Mapping[str, float]]
-    """Kind of block -> its constants."""
+    kinds: Mapping[str, Mapping[str, float]]
+    """Kind of what is foretold (of a training: its block) -> its constants."""
     sizes: Mapping[str, Formula]
     """Name -> formula, each over those before it."""
-    memory: Mapping[str, Formula]
-    seconds: Mapping[str, Formula]
+    parts: Mapping[str, Mapping[str, Formula]]
+    """Group (memory, seconds) -> its parts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Formulas:
-    """The formulas of the file, read once."""
+    """The formulas of a file, read once."""
 
-    blocks: Mapping[str, Values]
-    """Kind of block -> its constants."""
+    kinds: Mapping[str, Values]
+    """Kind -> its constants."""
     sizes: Mapping[str, Tree]
-    parts: Mapping[Group, Mapping[str, Tree]]
+    parts: Mapping[str, Mapping[str, Tree]]
+    """Group -> its parts."""
+    abouts: Mapping[str, Mapping[str, str]]
+    """Group -> what each part is."""
 
-    def values(self, inputs: Values, *, block: str) -> Values:
-        """The inputs, the constants of the block, and every size that follows from them; raises `ConfigError` for a block that is unknown."""
-        if block not in self.blocks:
-            raise ConfigError(f"block {block!r} is unknown", hint=did_you_mean(block, self.blocks))
-        known = {**inputs, **self.blocks[block]}
+    def values(self, inputs: Values, *, kind: str) -> Values:
+        """The inputs, the constants of the kind, and every size that follows from them; raises `ConfigError` for a kind that is unknown."""
+        if kind not in self.kinds:
+            raise ConfigError(f"{kind!r} is unknown to plans", hint=did_you_mean(kind, self.kinds))
+        known = {**inputs, **self.kinds[kind]}
         for name, tree in self.sizes.items():
             known[name] = evaluate(tree, known)
         return MappingProxyType(known)
 
-    def shares(self, group: Group, values: Values) -> Values:
+    def shares(self, group: str, values: Values) -> Values:
         """Part -> what it comes to before its coefficient."""
         return {name: evaluate(tree, values) for name, tree in self.parts[group].items()}
 
 
 @cache
-def formulas() -> Formulas:
-    """Of the file beside this one; raises `ConfigError` where a formula names what has no value yet, or is no arithmetic."""
-    text = files("leanrec.planner").joinpath(FORMULAS_FILE).read_text(encoding="utf-8")
-    return parsed(FormulasFile.parse(tomllib.loads(text), where=FORMULAS_FILE))
+def formulas(sheet: SheetName) -> Formulas:
+    """Of the file of that name; raises `ConfigError` where a formula names what has no value yet, or is no arithmetic."""
+    name = f"{sheet}.toml"
+    text = files(SHEETS).joinpath(name).read_text(encoding="utf-8")
+    return parsed(FormulasFile.parse(tomllib.loads(text), where=name))
 
 
 def parsed(file: FormulasFile) -> Formulas:
     """The trees of a file."""
-    groups: Mapping[Group, Mapping[str, Formula]] = {"memory": file.memory, "seconds": file.seconds}
     sizes = {name: parse(line.formula) for name, line in file.sizes.items()}
     _require_order(sizes)
-    parts = {group: {name: parse(line.formula) for name, line in lines.items()} for group, lines in groups.items()}
-    return Formulas(blocks=file.blocks, sizes=sizes, parts=parts)
+    return Formulas(
+        kinds=file.kinds,
+        sizes=sizes,
+        parts={group: {name: parse(line.formula) for name, line in lines.items()} for group, lines in file.parts.items()},
+        abouts={group: {name: line.about for name, line in lines.items()} for group, lines in file.parts.items()},
+    )
 
 
 def _require_order(sizes: Mapping[str, Tree]) -> None:

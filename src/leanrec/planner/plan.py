@@ -9,8 +9,8 @@ from leanrec.planner.candidates import Candidate, Interval, candidates
 from leanrec.planner.choice import Choice, choose
 from leanrec.planner.coefficients import coefficients
 from leanrec.planner.demand import Demand
-from leanrec.planner.forecast import speed_of
 from leanrec.planner.machine import Machine
+from leanrec.planner.training import speed_of
 
 RECOMMENDER = "sequential"
 
@@ -56,9 +56,9 @@ class Plan:
     @property
     def beyond(self) -> str:
         """Why figures are drawn out past what was measured, in words; nothing where they are not."""
-        known, demand = coefficients(), self.demand
-        ends = ((demand.items, known.most_items, "items"), (demand.events, known.most_events, "events"))
-        return " and ".join(f"{as_count(asked)} {what}, measured up to {as_count(most)}" for asked, most, what in ends if asked > most)
+        most, demand = coefficients("training").most, self.demand
+        ends = ((demand.items, most["items"], "items"), (demand.events, most["events"], "events"))
+        return " and ".join(f"{as_count(asked)} {what}, measured up to {as_count(known)}" for asked, known, what in ends if asked > known)
 
     @property
     def settings(self) -> Settings:
@@ -72,7 +72,8 @@ class Plan:
 
     def toml(self, given: Settings | None = None) -> str:
         """The same as text, with what it rests on, beside other `given` tables of a run."""
-        known = coefficients()
+        known = coefficients("training")
+        memory, seconds = known.groups["memory"], known.groups["seconds"]
         speed = (
             f"{self.speed:.2f} times as fast, measured by `leanrec doctor --calibrate`"
             if self.is_measured
@@ -80,8 +81,8 @@ class Plan:
         )
         head = [
             f"# {self.demand.users} users, {self.demand.items} items, {self.demand.history:.3g} events a user.",
-            f"# Foretold from {known.memory.num_runs} trainings on {known.machine} ({known.date}); this machine is {speed}.",
-            f"# Errors there, each training left out in turn: memory {known.memory.mape:.0%}, time of a step {known.seconds.mape:.0%}.",
+            f"# Foretold from {memory.num_runs} trainings on {known.machine} ({known.date}); this machine is {speed}.",
+            f"# Errors there, each training left out in turn: memory {memory.mape:.0%}, time of a step {seconds.mape:.0%}.",
         ]
         if self.beyond:
             head.append(f"# Drawn out past what was measured: {self.beyond}.")
