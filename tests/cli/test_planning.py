@@ -38,6 +38,16 @@ def test_numbers_become_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert RunSettings.parse(read_toml(tmp_path / "plan.toml")).configs["sequential"] == told["configs"]["sequential"]
 
 
+def test_replicas_are_planned_where_traffic_is_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    traffic = ("--qps", 1500, "--p95-ms", 12, "--request-ms", 2.2, "--deviation-ms", 1.1, "--to", tmp_path / "plan.toml")
+    assert run("plan", *NUMBERS, *traffic) == 0
+    assert "replicas, a process and a core each" in " ".join(capsys.readouterr().out.split())
+    assert run("plan", *NUMBERS, *traffic, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["serving"]["p95_ms"] <= 12
+    assert run("plan", *NUMBERS, "--qps", 5) == 1
+    assert "--p95-ms, --request-ms, --deviation-ms is missing" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_lies_beyond_what_was_measured_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("plan", "--users", "10M", "--items", "20M", "--history", "100", "--to", tmp_path / "plan.toml") == 0
     assert "Drawn out past what was measured: 20M items, measured up to" in " ".join(capsys.readouterr().out.split())

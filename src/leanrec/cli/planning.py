@@ -11,6 +11,7 @@ from leanrec.errors import ConfigError
 
 if TYPE_CHECKING:
     from leanrec.planner.plan import Plan
+    from leanrec.planner.serving import Replicas
 
 Count = Annotated[str | None, typer.Option(metavar="NUMBER", help="How many there are: 250000, 250k or 10M.", show_default=False)]
 
@@ -20,6 +21,10 @@ def plan(
     users: Count = None,
     items: Count = None,
     history: Annotated[float | None, typer.Option(help="Events of a user, the mean.", show_default=False)] = None,
+    qps: Annotated[float | None, typer.Option(help="Requests a second in the busiest hour: replicas are planned too.", show_default=False)] = None,
+    p95_ms: Annotated[float | None, typer.Option("--p95-ms", help="Milliseconds that 95 % of them may take.", show_default=False)] = None,
+    request_ms: Annotated[float | None, typer.Option(help="Milliseconds of a request alone, the mean, as measured.", show_default=False)] = None,
+    deviation_ms: Annotated[float | None, typer.Option(help="Their standard deviation, as measured.", show_default=False)] = None,
     to: Annotated[Path, typer.Option("--to", help="Where the settings for `leanrec fit --config` go.")] = Path("plan.toml"),
     minutes: Minutes = None,
     memory: Memory = None,
@@ -44,12 +49,30 @@ def plan(
         demand = demand_of(source, settings=settings)
     else:
         demand = Demand(users=round(count(users or "")), items=round(count(items or "")), history=history or 0.0)
+    served = _replicas({"qps": qps, "p95_ms": p95_ms, "request_ms": request_ms, "deviation_ms": deviation_ms})
     made = plan_within(demand, settings, to=to)
     if as_json:
         told = {"demand": demand.model_dump(exclude={"lengths"}), "binding": made.choice.binding, "beyond": made.beyond, "file": str(to)}
-        print_json({**made.settings, **told})
+        print_json({**made.settings, **told, **({} if served is None else {"serving": served.model_dump()})})
         return
     _print_plan(made, to)
+    if served is not None:
+        figures = f"95 % of the requests within {served.p95_ms:.3g} ms, each busy for {served.utilisation:.0%} of the time"
+        typer.echo(f"Serving: {served.replicas} replica{'' if served.replicas == 1 else 's'}, a process and a core each: {figures}.")
+
+
+def _replicas(stated: dict[str, float | None]) -> "Replicas | None":
+    """The fewest, where traffic is stated; raises `ConfigError` where only a part of it is."""
+    from leanrec.planner.serving import Traffic, replicas_for
+
+    given = {name: value for name, value in stated.items() if value is not None}
+    if not given:
+        return None
+    if lacking := [f"--{name.replace('_', '-')}" for name in stated if name not in given]:
+        raise ConfigError(
+            f"{', '.join(lacking)} is missing", hint="replicas need --qps, --p95-ms, and --request-ms and --deviation-ms as a server was measured"
+        )
+    return replicas_for(Traffic.parse({"requests_s" if name == "qps" else name: value for name, value in given.items()}, where="plan"))
 
 
 def _print_plan(made: "Plan", to: Path) -> None:
