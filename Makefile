@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-plan bench-training bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
+.PHONY: help setup demo test check format bench bench-text-encoding bench-accuracy bench-budgets bench-plan bench-plan-scale bench-training bench-cold bench-language bench-baselines bench-training-speed bench-ingest bench-movielens bench-serving bench-sentiment docs lock wheel-test clean
 
 help:
 	@echo "make demo   read MovieLens-100K, fit and prove recommenders, print recommendations with reasons"
@@ -93,6 +93,9 @@ bench-budgets: setup
 # The recipes that searches found are committed under benchmarks/results/training; to search again: benchmarks/training_searches.py NAME.
 bench-plan: setup
 	@$(BIN)/python benchmarks/plan.py $(ARGS)
+
+bench-plan-scale: setup
+	@$(BIN)/python benchmarks/plan_scale.py
 
 bench-training: setup
 	@$(BIN)/python benchmarks/training_screen.py
