@@ -6,8 +6,7 @@ What a request takes is stated here, not measured: the table is about queues alo
 import numpy as np
 
 from datasets import RESULTS
-from leanrec.planner.serving import Replicas as Foretold
-from leanrec.planner.serving import Traffic, replicas_for
+from leanrec.planner.serving import ReplicaPlan, Traffic, replicas_for
 from leanrec.planner.simulation import Replicas, simulate
 from rows import BenchmarkRow, write_rows
 
@@ -38,7 +37,7 @@ def rows_of(scale: int) -> list[BenchmarkRow]:
     ]
 
 
-def _simulated(case: str, metric: str, found: Foretold, traffic: Traffic, *, replicas: int, requests_s: float) -> BenchmarkRow:
+def _simulated(case: str, metric: str, found: ReplicaPlan, traffic: Traffic, *, replicas: int, requests_s: float) -> BenchmarkRow:
     runs = [
         simulate(
             Replicas(replicas=replicas, routing="round-robin"),

@@ -39,4 +39,8 @@ def test_what_no_number_of_replicas_keeps_is_refused() -> None:
     with pytest.raises(BudgetError, match="need more than 4096 replicas"):
         replicas_for(TRAFFIC.model_copy(update={"requests_s": 1e7}))
     with pytest.raises(ConfigError):
+        replicas_for(TRAFFIC.model_copy(update={"deviation_ms": 100.0}))
+    with pytest.raises(ConfigError, match="requests_s"):
+        Traffic.parse({"requests_s": float("inf"), "p95_ms": 5, "request_ms": 1, "deviation_ms": 0})
+    with pytest.raises(ConfigError):
         Traffic.parse({"requests_s": -1, "p95_ms": 5, "request_ms": 1, "deviation_ms": 0})

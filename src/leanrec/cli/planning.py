@@ -11,7 +11,7 @@ from leanrec.errors import ConfigError
 
 if TYPE_CHECKING:
     from leanrec.planner.plan import Plan
-    from leanrec.planner.serving import Replicas
+    from leanrec.planner.serving import ReplicaPlan
 
 Count = Annotated[str | None, typer.Option(metavar="NUMBER", help="How many there are: 250000, 250k or 10M.", show_default=False)]
 
@@ -55,13 +55,14 @@ def plan(
         told = {"demand": demand.model_dump(exclude={"lengths"}), "binding": made.choice.binding, "beyond": made.beyond, "file": str(to)}
         print_json({**made.settings, **told, **({} if served is None else {"serving": served.model_dump()})})
         return
-    _print_plan(made, to)
+    _print_plan(made)
     if served is not None:
         figures = f"95 % of the requests within {served.p95_ms:.3g} ms, each busy for {served.utilisation:.0%} of the time"
         typer.echo(f"Serving: {served.replicas} replica{'' if served.replicas == 1 else 's'}, a process and a core each: {figures}.")
+    typer.echo(f"Next: leanrec fit ... --config {to}")
 
 
-def _replicas(stated: dict[str, float | None]) -> "Replicas | None":
+def _replicas(stated: dict[str, float | None]) -> "ReplicaPlan | None":
     """The fewest, where traffic is stated; raises `ConfigError` where only a part of it is."""
     from leanrec.planner.serving import Traffic, replicas_for
 
@@ -75,7 +76,7 @@ def _replicas(stated: dict[str, float | None]) -> "Replicas | None":
     return replicas_for(Traffic.parse({"requests_s" if name == "qps" else name: value for name, value in given.items()}, where="plan"))
 
 
-def _print_plan(made: "Plan", to: Path) -> None:
+def _print_plan(made: "Plan") -> None:
     chosen, larger = made.choice.chosen, made.choice.next_larger
     rows = []
     for one in made.known:
@@ -91,4 +92,3 @@ def _print_plan(made: "Plan", to: Path) -> None:
     if made.beyond:
         typer.echo(f"Drawn out past what was measured: {made.beyond}. Expect a larger error than the brackets say.")
     typer.echo("One thread; in brackets the ends that are expected, from an early stop to all epochs (how wrong they were: docs/planning.md).")
-    typer.echo(f"Next: leanrec fit ... --config {to}")

@@ -24,7 +24,7 @@ class GroupCoefficients(Config):
     mape: NonNegativeFloat
     """Mean absolute error over what was measured, each run left out in turn."""
     num_runs: int
-    """That were measured."""
+    """Runs that were measured."""
 
 
 class Coefficients(Config):

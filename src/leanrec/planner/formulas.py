@@ -20,6 +20,7 @@ SHEETS = "leanrec.planner.sheets"
 """Where the files are."""
 
 SheetName = Literal["training"]
+"""What can be foretold so far."""
 Values = Mapping[str, float]
 
 
@@ -54,8 +55,6 @@ class Formulas:
     sizes: Mapping[str, Tree]
     parts: Mapping[str, Mapping[str, Tree]]
     """Group -> its parts."""
-    abouts: Mapping[str, Mapping[str, str]]
-    """Group -> what each part is."""
 
     def values(self, inputs: Values, *, kind: str) -> Values:
         """The inputs, the constants of the kind, and every size that follows from them; raises `ConfigError` for a kind that is unknown."""
@@ -87,7 +86,6 @@ def parsed(file: FormulasFile) -> Formulas:
         kinds=file.kinds,
         sizes=sizes,
         parts={group: {name: parse(line.formula) for name, line in lines.items()} for group, lines in file.parts.items()},
-        abouts={group: {name: line.about for name, line in lines.items()} for group, lines in file.parts.items()},
     )
 
 

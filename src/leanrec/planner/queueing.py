@@ -15,7 +15,7 @@ with a burstiness of 2 to 4 by 2 % and 7 %. The mean wait, often a small part of
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -133,16 +133,23 @@ def servers_for(service: Service, *, share: float, limit_ms: float, requests_s: 
     def holds(servers: int) -> bool:
         return percentile_ms(service, share=share, requests_s=requests_s, servers=servers, burstiness=burstiness) <= limit_ms
 
-    too_few = math.ceil(utilisation(service, requests_s=requests_s, servers=1)) - 1
-    enough = too_few + 1
+    enough = fewest(holds, at_least=math.ceil(utilisation(service, requests_s=requests_s, servers=1)))
+    if enough is None:
+        raise BudgetError(
+            f"{requests_s:.4g} requests a second within {limit_ms:.4g} ms need more than {MOST_SERVERS} servers",
+            hint=f"allow more than {alone:.4g} ms by a wider margin, or make a request faster",
+        )
+    return enough
+
+
+def fewest(holds: Callable[[int], bool], *, at_least: int) -> int | None:
+    """The smallest number from `at_least` to `MOST_SERVERS` that holds, where every larger one does too; nothing where none does."""
+    too_few, enough = at_least - 1, at_least
     while enough <= MOST_SERVERS and not holds(enough):
         too_few, enough = enough, 2 * enough
     if enough > MOST_SERVERS:
         if too_few >= MOST_SERVERS or not holds(MOST_SERVERS):
-            raise BudgetError(
-                f"{requests_s:.4g} requests a second within {limit_ms:.4g} ms need more than {MOST_SERVERS} servers",
-                hint=f"allow more than {alone:.4g} ms by a wider margin, or make a request faster",
-            )
+            return None
         enough = MOST_SERVERS
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
