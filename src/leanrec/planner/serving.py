@@ -60,7 +60,7 @@ def with_replicas(traffic: Traffic, number: int) -> ReplicaPlan:
 
 
 def replicas_for(traffic: Traffic) -> ReplicaPlan:
-    """The fewest that keep the promise; raises `BudgetError` where a request alone takes longer or past `MOST_SERVERS`, `ConfigError` as `service`."""
+    """The fewest that keep it; raises `BudgetError` where a request alone takes longer or past `MOST_SERVERS`, `ConfigError` by `service`."""
     alone = traffic.service.percentile_ms(SHARE)
     if alone >= traffic.p95_ms:
         raise BudgetError(
